@@ -1,0 +1,101 @@
+//! One container under examination: the view of the facts that every rule gets.
+
+use std::sync::OnceLock;
+
+use super::facts::{Cluster, Container, Event, Log, LogSlot, Pod, State, Terminated, Timestamp};
+use super::log::{self, LogReport};
+
+/// The container to explain, everything known around it, and "now".
+pub struct Case<'a> {
+    /// All facts.
+    pub cluster: &'a Cluster,
+    /// Its pod.
+    pub pod: &'a Pod,
+    /// The container.
+    pub container: &'a Container,
+    /// Now.
+    pub now: Timestamp,
+    log: OnceLock<LogReport>,
+}
+
+impl<'a> Case<'a> {
+    /// A case.
+    pub fn new(cluster: &'a Cluster, pod: &'a Pod, container: &'a Container, now: Timestamp) -> Self {
+        Self { cluster, pod, container, now, log: OnceLock::new() }
+    }
+
+    /// The newest end of the container: the current state if it is `terminated`, else the last state.
+    /// `None`: it never ran and ended (it cannot be created, or is still pending).
+    pub fn crash(&self) -> Option<&'a Terminated> {
+        match &self.container.status.state {
+            State::Terminated(t) => Some(t),
+            _ => self.container.status.last.as_ref(),
+        }
+    }
+
+    /// The end before [`Self::crash`], where status still has it.
+    pub fn earlier_crash(&self) -> Option<&'a Terminated> {
+        match &self.container.status.state {
+            State::Terminated(_) => self.container.status.last.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Reason and message of a waiting container; empty strings otherwise.
+    pub fn waiting(&self) -> (&'a str, &'a str) {
+        match &self.container.status.state {
+            State::Waiting { reason, message } => (reason, message),
+            _ => ("", ""),
+        }
+    }
+
+    /// The log of the crash: the *current* one while the container is `terminated` (or waiting, where no previous
+    /// one was read), the previous one once it was restarted (kubelet-facts, "The log of the crash").
+    pub fn crash_log(&self) -> Option<&'a Log> {
+        let current = self.cluster.log(self.pod, &self.container.name, LogSlot::Current);
+        let previous = self.cluster.log(self.pod, &self.container.name, LogSlot::Previous);
+        match &self.container.status.state {
+            State::Terminated(_) => current.or(previous),
+            State::Running { .. } => previous,
+            _ => previous.or(current),
+        }
+    }
+
+    /// The log of the run that is going on now, if one is.
+    pub fn running_log(&self) -> Option<&'a Log> {
+        match &self.container.status.state {
+            State::Running { .. } => self.cluster.log(self.pod, &self.container.name, LogSlot::Current),
+            _ => None,
+        }
+    }
+
+    /// The analysed log of the crash; computed once. An absent log gives an empty report with `read == false`.
+    pub fn log(&self) -> &LogReport {
+        self.log.get_or_init(|| match self.crash_log() {
+            Some(l) => log::analyse(&l.text),
+            None => LogReport::default(),
+        })
+    }
+
+    /// Events of this pod, oldest first (all containers).
+    pub fn pod_events(&self) -> impl DoubleEndedIterator<Item = &'a Event> {
+        self.cluster.events_of_pod(self.pod)
+    }
+
+    /// Events of this container, and those of the pod that name no container, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &'a Event> {
+        let name = self.container.name.as_str();
+        self.pod_events().filter(move |e| e.container.as_deref().is_none_or(|c| c == name))
+    }
+
+    /// Events of this container only (the field path names it), oldest first.
+    pub fn own_events(&self) -> impl DoubleEndedIterator<Item = &'a Event> {
+        let name = self.container.name.as_str();
+        self.pod_events().filter(move |e| e.container.as_deref() == Some(name))
+    }
+
+    /// `kubectl` words that address the workload, e.g. `-n shop set resources deployment/web -c app`.
+    pub fn kubectl_workload(&self) -> String {
+        format!("{}/{}", self.pod.workload.kind.to_lowercase(), self.pod.workload.name)
+    }
+}

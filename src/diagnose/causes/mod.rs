@@ -1,0 +1,14 @@
+//! The rules, one small file per reason or family of reasons, and the table that lists them.
+
+use super::{Case, Finding, Reason};
+
+/// A row: which reasons a rule can give, and the rule.
+pub struct Rule {
+    /// Reasons it can give.
+    pub reasons: &'static [Reason],
+    /// Looks at the facts only, never at another rule; returns what it found, best first.
+    pub examine: fn(&Case) -> Vec<Finding>,
+}
+
+/// Every rule. Where basis and confidence are equal, the earlier row wins.
+pub static RULES: &[Rule] = &[];

@@ -1,0 +1,23 @@
+//! The engine: facts in, ranked findings out. No clock, no I/O, no randomness, no Kubernetes client.
+//!
+//! [`diagnose`] runs every row of [`causes::RULES`] over a [`Case`], and [`rank`] decides between what they found.
+
+pub mod case;
+pub mod causes;
+pub mod facts;
+pub mod finding;
+pub mod log;
+pub mod rank;
+pub mod reason;
+#[cfg(test)]
+pub mod testing;
+
+pub use case::Case;
+pub use finding::{Alternative, Basis, Confidence, Diagnosis, Evidence, Finding, Remedy, RootCause, Source, Target};
+pub use reason::{Cause, Reason};
+
+/// Explains one container. Same facts, same answer.
+pub fn diagnose(case: &Case) -> Diagnosis {
+    let findings = causes::RULES.iter().flat_map(|rule| (rule.examine)(case)).collect();
+    rank::rank(case, findings)
+}

@@ -6,6 +6,7 @@ use super::facts::{
 use super::{Case, Diagnosis, Finding};
 
 /// Seconds after an arbitrary fixed start of the test's world.
+#[allow(clippy::missing_panics_doc, reason = "test code")]
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
 }

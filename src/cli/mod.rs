@@ -1,5 +1,6 @@
 //! The front doors: run, diagnose, capture, causes, crd.
 
+pub mod pages;
 pub mod run;
 
 use std::process::ExitCode;

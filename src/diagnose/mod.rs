@@ -6,11 +6,14 @@ pub mod case;
 pub mod causes;
 pub mod facts;
 pub mod finding;
+pub mod kubectl;
 pub mod log;
 pub mod rank;
 pub mod reason;
+pub mod stop;
 #[cfg(test)]
 pub mod testing;
+pub mod words;
 
 pub use case::Case;
 pub use finding::{Alternative, Basis, Confidence, Diagnosis, Evidence, Finding, Remedy, RootCause, Source, Target};

@@ -1,5 +1,7 @@
 //! The rules, one small file per reason or family of reasons, and the table that lists them.
 
+pub mod memory;
+
 use super::{Case, Finding, Reason};
 
 /// A row: which reasons a rule can give, and the rule.
@@ -11,4 +13,10 @@ pub struct Rule {
 }
 
 /// Every rule. Where basis and confidence are equal, the earlier row wins.
-pub static RULES: &[Rule] = &[];
+pub static RULES: &[Rule] = &[
+    // Memory.
+    Rule { reasons: &[Reason::RuntimeHeapExceedsLimit], examine: memory::heap::examine },
+    Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },
+    Rule { reasons: &[Reason::MemoryLimitExceeded, Reason::NodePressureEviction], examine: memory::oom::examine },
+    Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: memory::exhausted::examine },
+];

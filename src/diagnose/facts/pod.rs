@@ -507,6 +507,13 @@ impl Container {
         self.env.iter().find(|e| e.name == name)
     }
 
+    /// Whether the JVM is told to exit (with code 3) when its heap is full: `-XX:+ExitOnOutOfMemoryError`.
+    pub fn exit_on_oom(&self) -> bool {
+        let flag = "ExitOnOutOfMemoryError";
+        self.command_line().any(|a| a.contains(flag))
+            || self.env.iter().any(|e| e.value.as_deref().is_some_and(|v| v.contains(flag)))
+    }
+
     /// Command and args as one list, as far as the spec gives them.
     pub fn command_line(&self) -> impl Iterator<Item = &str> {
         self.command.iter().chain(&self.args).map(String::as_str)

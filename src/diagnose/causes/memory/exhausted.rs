@@ -1,0 +1,91 @@
+//! RuntimeHeapExhausted: the runtime gave up because its own heap was full; the kernel did not kill it.
+//!
+//! What the log says is weighed against the kernel's word: with OOMKilled the limit was hit as well, and the kernel's word
+//! stands. Exit codes of the runtimes: Node aborts (134; as PID 1 it ends with 139, since abort() of PID 1 ends as SIGSEGV),
+//! a JVM with `-XX:+ExitOnOutOfMemoryError` exits 3, with `-XX:+CrashOnOutOfMemoryError` 134.
+
+use super::settings;
+use super::{limit, limit_evidence, status_evidence};
+use crate::diagnose::log::{Concept, Failure, Weight};
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, words};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let Some(crash) = case.crash().filter(|c| c.reason != "OOMKilled") else { return Vec::new() };
+    let failure = case.log().find(Concept::HeapExhausted).filter(|f| f.weight > Weight::Hint);
+    let exit_flag = case.container.exit_on_oom() && crash.exit_code == 3;
+    if failure.is_none() && !exit_flag {
+        return Vec::new();
+    }
+    let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
+    let heap = heap_words(case);
+    let text = format!(
+        "Its own heap was full{after}{heap}: the runtime gave up (exit {}), the kernel did not kill it.",
+        crash.exit_code
+    );
+    let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
+    let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
+    finding.evidence.extend(failure.map(quote));
+    finding.evidence.extend(status_evidence(case));
+    finding.evidence.extend(limit_evidence(case));
+    vec![advise(case, finding)]
+}
+
+fn quote(failure: &Failure) -> Evidence {
+    Evidence::new(Source::Log, failure.quote.clone())
+}
+
+/// `; the heap may take 3Gi (--max-old-space-size=3072) of the 4Gi limit`, as far as it is known.
+fn heap_words(case: &Case) -> String {
+    let limit = limit(case);
+    let setting = settings::all(case, limit.unwrap_or_default()).into_iter().find(|s| s.bytes > 0);
+    match (setting, limit) {
+        (Some(s), Some(l)) => {
+            format!(" at the {} that {} allows, under a limit of {}", words::bytes(s.bytes), s.text, words::bytes(l))
+        }
+        (Some(s), None) => format!(" at the {} that {} allows", words::bytes(s.bytes), s.text),
+        (None, Some(l)) => {
+            format!(", at the size that the runtime chose by itself under a limit of {}", words::bytes(l))
+        }
+        (None, None) => String::new(),
+    }
+}
+
+fn advise(case: &Case, finding: Finding) -> Finding {
+    let limit = limit(case);
+    let sized = limit.map_or_else(
+        || "--max-old-space-size (Node.js), -Xmx or -XX:MaxRAMPercentage (Java)".to_owned(),
+        |l| {
+            let three_quarters = (l / 4 * 3) >> 20;
+            format!("--max-old-space-size={three_quarters} (Node.js), -Xmx{three_quarters}m or -XX:MaxRAMPercentage=75 (Java), which is three quarters of the limit")
+        },
+    );
+    finding
+        .advise(format!("If the heap is smaller than three quarters of the memory limit, let it use what is there: {sized}."))
+        .advise("If it is that large already, raise heap and memory limit together, or find what fills it: a heap dump (-XX:+HeapDumpOnOutOfMemoryError, --heapsnapshot-near-heap-limit=1) names it.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn a_jvm_told_to_exit_on_a_full_heap_exits_3() {
+        let world = |code| {
+            World::new()
+                .crashed(code, "Error", 900)
+                .with(|w| w.container().args = vec!["-XX:+ExitOnOutOfMemoryError".into(), "-Xmx256m".into()])
+        };
+        let found = world(3).diagnose();
+        assert_eq!(found.reason, Reason::RuntimeHeapExhausted);
+        assert!(found.summary.contains("256Mi that -Xmx256m allows"), "{}", found.summary);
+        assert!(world(1).examine(examine).is_empty());
+    }
+
+    #[test]
+    fn the_kernels_word_stands() {
+        let world = World::new().crashed(137, "OOMKilled", 900).log("java.lang.OutOfMemoryError: Java heap space\n");
+        assert!(world.examine(examine).is_empty());
+    }
+}

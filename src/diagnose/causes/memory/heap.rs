@@ -1,0 +1,132 @@
+//! RuntimeHeapExceedsLimit: the runtime was told, or believes, that it may use more memory than the kernel allows.
+
+use super::settings::{self, Setting};
+use super::{limit, limit_evidence, status_evidence};
+use crate::diagnose::facts::Terminated;
+use crate::diagnose::log::Concept;
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, kubectl, stop, words};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let (Some(crash), Some(limit)) = (case.crash(), limit(case)) else { return Vec::new() };
+    if !died_of_memory(case, crash) {
+        return Vec::new();
+    }
+    let worst = settings::all(case, limit)
+        .into_iter()
+        .filter(|s| s.bytes.saturating_add(s.runtime.headroom(limit)) > limit)
+        .max_by_key(|s| (s.source == Source::PodSpec, s.bytes));
+    worst.map(|setting| finding(case, crash, &setting, limit)).into_iter().collect()
+}
+
+/// Killed for memory, or refused the memory for its heap at start (`Could not reserve enough space for object heap`).
+fn died_of_memory(case: &Case, crash: &Terminated) -> bool {
+    if crash.reason == "OOMKilled" {
+        return crash.exit_code == 137 || stop::stop(case).is_none();
+    }
+    let unexplained = crash.exit_code == 137 && stop::stop(case).is_none() && stop::probe_kill(case).is_none();
+    unexplained || case.log().find(Concept::OutOfMemory).is_some()
+}
+
+fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Finding {
+    let (allowed, of) = (words::bytes(setting.bytes), words::bytes(limit));
+    let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
+    let relation = if setting.bytes >= limit {
+        format!("the {} may grow to {allowed}, the memory limit is {of}", setting.runtime.word())
+    } else {
+        let rest = words::bytes(limit - setting.bytes);
+        format!(
+            "the {} may take {allowed} of the {of} limit, which leaves {rest} for everything else",
+            setting.runtime.word()
+        )
+    };
+    let text = format!("Killed for memory{after}: {relation} ({} in {}).", setting.text, setting.place);
+    let confidence = if crash.reason == "OOMKilled" { Confidence::Likely } else { Confidence::Possible };
+    let basis = if crash.reason == "OOMKilled" { Basis::Explained } else { Basis::Inferred };
+    let place = Evidence::new(setting.source, format!("{}: {}", setting.place, setting.text));
+    let mut finding = Finding::new(Reason::RuntimeHeapExceedsLimit, confidence, basis, text).evidence(place);
+    finding.evidence.extend(limit_evidence(case));
+    finding.evidence.extend(status_evidence(case));
+    advise(case, finding, setting, limit)
+}
+
+fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Finding {
+    let fits = limit.saturating_sub(setting.runtime.headroom(limit)) >> 20;
+    let room = setting.bytes.saturating_add(setting.runtime.headroom(setting.bytes.saturating_mul(5) / 4));
+    let needed = words::bytes(room.div_ceil(256 << 20) * (256 << 20));
+    let finding = finding.advise(format!(
+        "Let the heap be at most {fits} MiB under this limit (with {} in {}), so that the rest of the process fits beside it.",
+        setting.text, setting.place
+    ));
+    let text = format!("Or, if it needs that heap, raise the memory limit to {needed}.");
+    match kubectl::set_limit(case, &format!("memory={needed}")) {
+        Some(command) => finding.advise_command(text, command),
+        None => finding.advise(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::facts::EnvVar;
+    use crate::diagnose::testing::World;
+
+    fn world(limit_mi: u64, name: &str, value: &str) -> World {
+        World::new().crashed(137, "OOMKilled", 420).with(|w| {
+            w.container().resources.memory_limit = Some(limit_mi << 20);
+            w.container().env.push(EnvVar { name: name.into(), value: Some(value.into()), from: None });
+        })
+    }
+
+    #[test]
+    fn a_heap_above_the_limit_explains_the_kill() {
+        for (limit, name, value) in [
+            (512, "JAVA_OPTS", "-Xms1g -Xmx4g"),
+            (512, "JAVA_TOOL_OPTIONS", "-XX:MaxRAMPercentage=95.0"),
+            (1024, "KAFKA_HEAP_OPTS", "-XX:MaxRAMFraction=1"),
+            (1024, "NODE_OPTIONS", "--max-old-space-size=3072"),
+            (512, "GOMEMLIMIT", "1GiB"),
+            (512, "DOTNET_GCHeapHardLimit", "0x40000000"),
+            (512, "DOTNET_GCHeapHardLimitPercent", "64"),
+            (1024, "MAX_HEAP_SIZE", "2G"),
+        ] {
+            let found = world(limit, name, value).diagnose();
+            assert_eq!(found.reason, Reason::RuntimeHeapExceedsLimit, "{name}={value}");
+            assert!(found.evidence[0].detail.starts_with(name), "{:?}", found.evidence);
+        }
+    }
+
+    #[test]
+    fn a_heap_that_fits_does_not() {
+        for (limit, name, value) in [
+            (512, "JAVA_OPTS", "-Xmx400m"),
+            (2048, "JAVA_OPTS", "-XX:MaxRAMPercentage=75"),
+            (4096, "NODE_OPTIONS", "--max-old-space-size=3072"),
+            (512, "GOMEMLIMIT", "450MiB"),
+            (512, "CACHE_SIZE", "4G"),
+        ] {
+            assert_eq!(world(limit, name, value).diagnose().reason, Reason::MemoryLimitExceeded, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn the_log_tells_what_the_runtime_believes() {
+        let log = "{\"message\":\"v8 heap_size_limit 4345298944\"}\nserving\n";
+        let found = world(4096, "A", "b").log(log).diagnose();
+        assert_eq!(found.reason, Reason::RuntimeHeapExceedsLimit);
+        assert_eq!(found.evidence[0].source, Source::Log);
+    }
+
+    #[test]
+    fn args_count() {
+        let found =
+            world(1024, "A", "b").with(|w| w.container().args = vec!["-Xmx".into(), "-Xmx2g".into()]).diagnose();
+        assert!(found.summary.contains("-Xmx2g in command"), "{}", found.summary);
+    }
+
+    #[test]
+    fn an_exit_of_its_own_is_not_blamed_on_the_setting() {
+        let exited = world(512, "JAVA_OPTS", "-Xmx4g").crashed(1, "Error", 4);
+        assert!(exited.examine(examine).is_empty());
+    }
+}

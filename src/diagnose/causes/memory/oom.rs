@@ -1,0 +1,302 @@
+//! MemoryLimitExceeded: the kernel killed a process of the container for its memory.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{MI, limit, limit_evidence, raise, status_evidence};
+use crate::diagnose::facts::{Event, Terminated};
+use crate::diagnose::log::Concept;
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
+
+/// How one knows.
+enum Word<'a> {
+    /// The kubelet says OOMKilled.
+    Kubelet(&'a Terminated),
+    /// The runtime says that the limit does not even hold the container's own start.
+    Start(&'a str),
+    /// The node's kernel says so, in an event.
+    Kernel(&'a Event),
+    /// The log says that a child process was killed.
+    Child(String),
+    /// SIGKILL, a limit, and nothing else that explains it.
+    Guess,
+}
+
+/// What the runtime says when the limit is too small for its own init process (runc).
+const TOO_SMALL: &[&str] = &["init was OOM-killed", "memory limit too low", "inimum memory limit allowed"];
+
+/// What a parent process or shell prints when the kernel killed its child: shells, gunicorn, PostgreSQL, Go's os/exec,
+/// Python's subprocess, npm, gcc, supervisors.
+static CHILD_KILLED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)
+        ^Killed\s*$
+        | :\s+line\s+\d+:\s+\d+\s+Killed\b
+        | ^\S*sh:\s.*\bKilled\b
+        | \bKilled\s+signal\s+terminated\s+program
+        | sent\s+SIGKILL!
+        | terminated\s+by\s+signal\s+9\b
+        | (?i:killed\ by\ signal\s+\(?(?:9|sigkill)|exited\ (?:on|with|due\ to)\ signal\s+\(?(?:9|sigkill))
+        | \bsignal:\s+killed\b
+        | Signals\.SIGKILL
+        | \bsignal\s+SIGKILL\b
+        | (?i:exit(?:ed)?\ (?:with\ )?(?:code|status)[:=]?\s+137\b)
+        | (?i:memory\ cgroup\ out\ of\ memory|\boom-kill|out\ of\ memory:\ kill(?:ed)?\ process)",
+    )
+    .expect("a valid pattern")
+});
+
+/// The kernel's own words in events of the node (node-problem-detector) and the kubelet's (`SystemOOM`).
+const OOM_EVENTS: &[&str] = &["SystemOOM", "OOMKilling", "ContainerOOM"];
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let Some(word) = word(case) else { return Vec::new() };
+    let mut finding = match &word {
+        Word::Kubelet(crash) => kubelet(case, crash),
+        Word::Start(message) => Finding::new(
+            Reason::MemoryLimitExceeded,
+            Confidence::Certain,
+            Basis::Stated,
+            format!("The memory limit{} is too small even to start a container.", of_limit(case)),
+        )
+        .evidence(Evidence::new(Source::Event, *message)),
+        Word::Kernel(event) => kernel(case, event),
+        Word::Child(line) => child(case, line),
+        Word::Guess => guess(case),
+    };
+    finding.evidence.extend(status_evidence(case));
+    finding.evidence.extend(limit_evidence(case));
+    vec![advise(case, finding)]
+}
+
+fn word<'a>(case: &Case<'a>) -> Option<Word<'a>> {
+    if let Some(message) = start_failure(case) {
+        return Some(Word::Start(message));
+    }
+    let crash = case.crash()?;
+    // A drained pod may show OOMKilled with the exit code of its shutdown: the runtime's counter is of the cgroup, so a
+    // child's OOM of hours ago still shows (kubernetes/kubernetes#140716).
+    let stopped = stop::stop(case).is_some() || stop::probe_kill(case).is_some();
+    if crash.reason == "OOMKilled" && (crash.exit_code == 137 || !stopped) {
+        return Some(Word::Kubelet(crash));
+    }
+    if stopped {
+        return None;
+    }
+    if crash.exit_code == 137
+        && let Some(event) = node_oom(case, crash)
+    {
+        return Some(Word::Kernel(event));
+    }
+    if let Some(line) = child_killed(case) {
+        return Some(Word::Child(line));
+    }
+    (crash.exit_code == 137
+        && crash.reason == "Error"
+        && limit(case).is_some()
+        && case.log().find(Concept::Shutdown).is_none())
+    .then_some(Word::Guess)
+}
+
+fn start_failure<'a>(case: &Case<'a>) -> Option<&'a str> {
+    let states = [case.waiting().1, case.crash().map_or("", |c| c.message.as_str())];
+    let events = case.events().rev().filter(|e| e.warning).map(|e| e.message.as_str());
+    states.into_iter().chain(events).find(|m| TOO_SMALL.iter().any(|t| m.contains(t)))
+}
+
+fn node_oom<'a>(case: &Case<'a>, crash: &Terminated) -> Option<&'a Event> {
+    let (node, finished) = (case.pod.node.as_deref()?, crash.finished?);
+    case.cluster.events.iter().rev().find(|e| {
+        e.kind == "Node"
+            && e.object == node
+            && OOM_EVENTS.contains(&e.reason.as_str())
+            && e.last.is_some_and(|l| (l.as_second() - finished.as_second()).abs() <= 30)
+    })
+}
+
+fn child_killed(case: &Case) -> Option<String> {
+    let log = case.crash_log()?;
+    log.text.lines().rev().take(40).find(|l| CHILD_KILLED.is_match(l)).map(|l| l.trim().chars().take(300).collect())
+}
+
+fn of_limit(case: &Case) -> String {
+    limit(case).map_or_else(String::new, |l| format!(" of {}", words::bytes(l)))
+}
+
+fn ran(crash: &Terminated) -> String {
+    crash.ran_for().map_or_else(String::new, |s| format!(", {} after its start", words::seconds(s)))
+}
+
+fn repeated(case: &Case) -> String {
+    match case.container.status.restarts {
+        0 | 1 => String::new(),
+        n => format!(" ({n} restarts)"),
+    }
+}
+
+fn kubelet(case: &Case, crash: &Terminated) -> Finding {
+    let who = if crash.exit_code == 137 { "Killed" } else { "One of its processes was killed" };
+    let then = if crash.exit_code == 137 {
+        String::new()
+    } else {
+        format!("; the main process then exited {}", crash.exit_code)
+    };
+    let Some(limit) = limit(case) else {
+        let text = format!(
+            "{who} by the kernel for memory{}{}{then}; the container has no memory limit, so the node itself ran out.",
+            ran(crash),
+            repeated(case)
+        );
+        return Finding::new(Reason::MemoryLimitExceeded, Confidence::Likely, Basis::Stated, text);
+    };
+    let request = case.container.resources.memory_request.filter(|r| *r != limit);
+    let request = request.map_or_else(String::new, |r| format!("; the request is {}", words::bytes(r)));
+    let text = format!(
+        "{who} by the kernel at its memory limit of {}{}{}{then}{request}.",
+        words::bytes(limit),
+        ran(crash),
+        repeated(case)
+    );
+    Finding::new(Reason::MemoryLimitExceeded, Confidence::Certain, Basis::Stated, text)
+}
+
+fn kernel(case: &Case, event: &Event) -> Finding {
+    let of_cgroup = event.message.to_lowercase().contains("cgroup");
+    let node = case.pod.node.as_deref().unwrap_or_default();
+    let evidence = Evidence::new(Source::Event, format!("{}: {}", event.reason, event.message.trim()))
+        .of(format!("node {node}"))
+        .at(event.last);
+    if of_cgroup {
+        let text = format!("Killed by the kernel at its memory limit{}, says an event of node {node}.", of_limit(case));
+        return Finding::new(Reason::MemoryLimitExceeded, Confidence::Likely, Basis::Stated, text).evidence(evidence);
+    }
+    let text = format!("Killed by the kernel because node {node} ran out of memory, not for a limit of its own.");
+    Finding::new(Reason::NodePressureEviction, Confidence::Likely, Basis::Stated, text)
+        .evidence(evidence)
+        .advise("Give the pods of this node memory requests that match what they use, so that the scheduler does not overfill it; a limit on the largest one protects the others.")
+}
+
+fn child(case: &Case, line: &str) -> Finding {
+    let confidence = if limit(case).is_some() { Confidence::Likely } else { Confidence::Possible };
+    let text = format!(
+        "A process of the container was killed with SIGKILL, most likely at the memory limit{}.",
+        of_limit(case)
+    );
+    Finding::new(Reason::MemoryLimitExceeded, confidence, Basis::Inferred, text)
+        .evidence(Evidence::new(Source::Log, line))
+        .but("the kubelet does not say OOMKilled: it sees only the main process")
+}
+
+fn guess(case: &Case) -> Finding {
+    let text = format!(
+        "Killed with SIGKILL{}, by nobody whom an event names: most likely memory, at its limit{}.",
+        case.crash().map_or_else(String::new, ran),
+        of_limit(case)
+    );
+    Finding::new(Reason::MemoryLimitExceeded, Confidence::Possible, Basis::Symptom, text)
+        .but("the kubelet says Error, not OOMKilled")
+}
+
+fn advise(case: &Case, finding: Finding) -> Finding {
+    let Some(limit) = limit(case) else {
+        return finding.advise("Set a memory limit and request that hold what it needs at its peak; without them the node decides whom to kill.");
+    };
+    if limit < 4 * MI {
+        return finding.advise(format!(
+            "The limit is {} bytes: the unit is missing or wrong. `128m` means 0.128 bytes; write `128Mi`.",
+            words::bytes(limit)
+        ));
+    }
+    let (text, command) = raise(case, limit);
+    let finding = match command {
+        Some(command) => finding.advise_command(text, command),
+        None => finding.advise(text),
+    };
+    let in_memory = case.pod.volumes.iter().find(|v| {
+        matches!(v.source, crate::diagnose::facts::VolumeSource::EmptyDir { memory: true, .. })
+            && case.container.mounts.iter().any(|m| m.volume == v.name)
+    });
+    match in_memory {
+        Some(v) => finding.advise(format!("Files in volume {} (emptyDir, medium Memory) count as its memory.", v.name)),
+        None => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::{World, at};
+
+    fn limited(world: World) -> World {
+        world.with(|w| {
+            w.container().resources.memory_limit = Some(256 * MI);
+            w.container().resources.memory_request = Some(128 * MI);
+        })
+    }
+
+    #[test]
+    fn the_kubelets_word_is_certain() {
+        let found = limited(World::new().crashed(137, "OOMKilled", 200)).diagnose();
+        assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Certain));
+        assert!(found.summary.contains("256Mi, 3 min 20 s after its start"), "{}", found.summary);
+        let command = found.remediation[0].command.as_deref();
+        assert_eq!(command, Some("kubectl -n shop set resources deployment/web -c app --limits=memory=384Mi"));
+        assert!(found.evidence.iter().any(|e| e.detail.contains("OOMKilled")));
+    }
+
+    #[test]
+    fn a_childs_oom_shows_with_the_parents_exit_code() {
+        let found = limited(World::new().crashed(9, "OOMKilled", 20)).diagnose();
+        assert_eq!(found.reason, Reason::MemoryLimitExceeded);
+        assert!(found.summary.contains("exited 9"), "{}", found.summary);
+    }
+
+    #[test]
+    fn a_sticky_oom_is_not_the_reason_of_a_graceful_stop() {
+        let world = limited(World::new().crashed(143, "OOMKilled", 9000)).with(|w| w.pod().deleting = Some(at(8990)));
+        assert!(world.examine(examine).is_empty());
+    }
+
+    #[test]
+    fn a_sigkill_with_a_limit_and_no_other_reason_is_possibly_memory() {
+        let found = limited(World::new().crashed(137, "Error", 200)).diagnose();
+        assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Possible));
+        assert!(World::new().crashed(137, "Error", 200).examine(examine).is_empty());
+    }
+
+    #[test]
+    fn a_shell_tells_of_its_child() {
+        for line in [
+            "/start.sh: line 12:    34 Killed                  java -jar app.jar",
+            "Killed",
+            "[2026-01-01 10:00:00 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL! Perhaps out of memory?",
+            "LOG:  server process (PID 71) was terminated by signal 9: Killed",
+        ] {
+            let found = limited(World::new().crashed(137, "Error", 20).log(line)).examine(examine);
+            assert_eq!((found[0].confidence, found[0].basis), (Confidence::Likely, Basis::Inferred), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_node_out_of_memory_is_not_the_containers_limit() {
+        let world = limited(World::new().crashed(137, "Error", 20))
+            .event("SystemOOM", "System OOM encountered, victim process: java, pid: 4711", 19)
+            .with(|w| {
+                let e = w.cluster.events.last_mut().expect("an event");
+                (e.kind, e.object, e.uid, e.container) = ("Node".into(), "node-1".into(), "node-1".into(), None);
+            });
+        assert_eq!(world.diagnose().reason, Reason::NodePressureEviction);
+    }
+
+    #[test]
+    fn a_sandbox_that_does_not_fit_into_the_limit() {
+        let world = World::new().waiting("ContainerCreating", "").event("FailedCreatePodSandBox",
+            "Failed to create pod sandbox: rpc error: code = Unknown desc = … container init was OOM-killed (memory limit too low?)", 3)
+            .with(|w| { w.container().resources.memory_limit = Some(2 * MI); w.cluster.events[0].container = None; });
+        let found = world.diagnose();
+        assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Certain));
+        assert!(found.remediation[0].text.contains("unit"), "{:?}", found.remediation);
+    }
+}

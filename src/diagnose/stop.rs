@@ -1,0 +1,321 @@
+//! Who ended the container: the kubelet's own words, tied to the run that crashed.
+//!
+//! Events are aggregated (`count`, first, last), so a kill belongs to a run when its last occurrence lies in it, or when
+//! it recurs and has outlived it.
+
+use super::Case;
+use super::facts::{Condition, Event, Probe, Timestamp, seconds_between};
+
+/// The kubelet takes up to this long, in seconds, to write down what it did.
+const SLACK: i64 = 5;
+
+/// Which probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// `livenessProbe`.
+    Liveness,
+    /// `startupProbe`.
+    Startup,
+}
+
+impl ProbeKind {
+    /// In the kubelet's words.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Liveness => "liveness",
+            Self::Startup => "startup",
+        }
+    }
+}
+
+/// A container killed because of a probe.
+pub struct ProbeKill<'a> {
+    /// Which probe.
+    pub kind: ProbeKind,
+    /// Its spec, where the spec still has it.
+    pub probe: Option<&'a Probe>,
+    /// The kubelet's `Killing` event; `None` where only failures were seen.
+    pub killing: Option<&'a Event>,
+    /// The newest failure of that probe that belongs to the run.
+    pub failure: Option<&'a Event>,
+    /// Seconds from the container's start to the kill; where no event tells, to its end.
+    pub after: Option<i64>,
+}
+
+impl ProbeKill<'_> {
+    /// What the probe said, without the `Liveness probe failed: ` before it; empty where nothing is known.
+    pub fn text(&self) -> &str {
+        let message = self.failure.map_or("", |e| e.message.as_str());
+        let after = ["probe failed:", "probe errored:"].iter().find_map(|m| message.split_once(m)).map_or("", |p| p.1);
+        after.trim()
+    }
+}
+
+/// A stop that has nothing to do with what the program did.
+pub struct Stop<'a> {
+    /// What happened, in words: `the pod was deleted`.
+    pub what: &'static str,
+    /// The kubelet's event, where there is one.
+    pub event: Option<&'a Event>,
+    /// The condition that tells, where there is one.
+    pub condition: Option<&'a Condition>,
+}
+
+/// Whether an event's occurrences touch the run that crashed.
+fn in_run(case: &Case, event: &Event, grace: i64) -> bool {
+    let Some(crash) = case.crash() else { return false };
+    let (Some(finished), Some(last)) = (crash.finished, event.last) else { return false };
+    let first = event.first.unwrap_or(last);
+    if later(first, finished) > SLACK {
+        return false;
+    }
+    if later(last, finished) > SLACK {
+        return event.count > 1;
+    }
+    later(finished, last) <= grace + 2 * SLACK && crash.started.is_none_or(|s| later(s, last) <= SLACK)
+}
+
+/// Whether the event came within ten minutes after the end of the run.
+fn soon_after(case: &Case, event: &Event) -> bool {
+    let finished = case.crash().and_then(|c| c.finished);
+    finished.zip(event.last).is_some_and(|(f, l)| (-SLACK..600).contains(&later(l, f)))
+}
+
+/// Seconds that `a` is later than `b`; negative when earlier.
+fn later(a: Timestamp, b: Timestamp) -> i64 {
+    a.as_second() - b.as_second()
+}
+
+/// Which probe an event's message blames for a kill. Wordings: kubelet >= 1.13 `Container app failed liveness probe, will
+/// be restarted`; before `... Container failed liveness probe.. Container will be killed and recreated.`; up to 1.10
+/// `container "app" is unhealthy, it will be killed and re-created`.
+fn kill_by(message: &str) -> Option<ProbeKind> {
+    if message.contains("failed startup probe") {
+        Some(ProbeKind::Startup)
+    } else if message.contains("failed liveness probe") || message.contains("is unhealthy, it will be killed") {
+        Some(ProbeKind::Liveness)
+    } else {
+        None
+    }
+}
+
+/// Which probe an `Unhealthy` event is about. Readiness never kills. Failures that could not be told (`errored and
+/// resulted in unknown state`) never kill either.
+fn failure_of(message: &str) -> Option<ProbeKind> {
+    let message = message.strip_prefix("(combined from similar events): ").unwrap_or(message);
+    if message.contains("resulted in unknown state") {
+        None
+    } else if message.starts_with("Liveness probe") {
+        Some(ProbeKind::Liveness)
+    } else if message.starts_with("Startup probe") {
+        Some(ProbeKind::Startup)
+    } else {
+        None
+    }
+}
+
+fn newest_failure<'a>(case: &Case<'a>, kind: ProbeKind, grace: i64) -> Option<&'a Event> {
+    let finished = case.crash()?.finished;
+    own_events(case)
+        .filter(|e| e.reason == "Unhealthy" && failure_of(&e.message) == Some(kind))
+        .filter(|e| in_run(case, e, grace))
+        .max_by_key(|e| (e.last.zip(finished).is_some_and(|(l, f)| later(l, f) <= SLACK), e.last))
+}
+
+fn own_events<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = &'a Event> {
+    let (pod, name) = (case.pod, case.container.name.as_str());
+    let single = pod.containers.len() == 1;
+    case.cluster.events_of_pod(pod).filter(move |e| e.container.as_deref().map_or(single, |c| c == name))
+}
+
+/// The probe that got the run that crashed killed, if one did.
+pub fn probe_kill<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
+    let crash = case.crash()?;
+    let killed = own_events(case)
+        .rev()
+        .filter(|e| e.reason == "Killing")
+        .filter_map(|e| Some((e, kill_by(&e.message)?)))
+        .find(|(e, kind)| in_run(case, e, grace(case, *kind)));
+    if let Some((event, kind)) = killed {
+        let last = event.last.filter(|l| crash.finished.is_none_or(|f| later(*l, f) <= SLACK));
+        let after = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| crash.ran_for());
+        return Some(ProbeKill {
+            kind,
+            probe: spec(case, kind),
+            killing: Some(event),
+            failure: newest_failure(case, kind, grace(case, kind)),
+            after,
+        });
+    }
+    unconfirmed(case)
+}
+
+/// No `Killing` event (lost, or expired): failures up to the end of a run that a signal ended, long enough to use up the
+/// probe's patience, say the same.
+fn unconfirmed<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
+    let crash = case.crash()?;
+    if !matches!(crash.exit_code, 137 | 143) || crash.reason == "OOMKilled" || stop(case).is_some() {
+        return None;
+    }
+    [ProbeKind::Startup, ProbeKind::Liveness].into_iter().find_map(|kind| {
+        let probe = spec(case, kind)?;
+        let failure = newest_failure(case, kind, grace(case, kind) + probe.period)?;
+        let enough = i64::from(failure.count) >= probe.failure_threshold;
+        let long = crash.ran_for().is_none_or(|ran| ran + 1 >= probe.earliest_kill());
+        (enough && long).then(|| ProbeKill {
+            kind,
+            probe: Some(probe),
+            killing: None,
+            failure: Some(failure),
+            after: crash.ran_for(),
+        })
+    })
+}
+
+fn spec<'a>(case: &Case<'a>, kind: ProbeKind) -> Option<&'a Probe> {
+    match kind {
+        ProbeKind::Liveness => case.container.liveness.as_ref(),
+        ProbeKind::Startup => case.container.startup.as_ref(),
+    }
+}
+
+fn grace(case: &Case, kind: ProbeKind) -> i64 {
+    spec(case, kind).and_then(|p| p.grace).unwrap_or(case.pod.grace_seconds)
+}
+
+/// Reasons of the pod condition `DisruptionTarget` (Kubernetes >= 1.26), in words.
+const DISRUPTIONS: &[(&str, &str)] = &[
+    ("PreemptionByScheduler", "the scheduler preempted the pod for one of higher priority"),
+    ("PreemptionByKubeScheduler", "the scheduler preempted the pod for one of higher priority"),
+    ("EvictionByEvictionAPI", "the pod was evicted through the API (drain, autoscaler or descheduler)"),
+    ("DeletionByTaintManager", "the node was tainted NoExecute and the pod does not tolerate it"),
+    ("DeletionByPodGC", "the pod's node is gone, so the pod was collected"),
+    ("TerminationByKubelet", "the kubelet terminated the pod (node pressure, shutdown or preemption)"),
+];
+
+/// Pod-level `status.reason`, in words.
+const POD_REASONS: &[(&str, &str)] = &[
+    ("Terminated", "the node shut down"),
+    ("NodeShutdown", "the node shut down"),
+    ("Shutdown", "the node shut down"),
+    ("NodeLost", "the node was lost"),
+    ("Preempting", "the kubelet preempted the pod for a critical one"),
+    ("Preempted", "the pod was preempted"),
+];
+
+/// The pod was stopped from outside: deletion, drain, preemption, node shutdown. Probe kills and failed hooks are not.
+pub fn stop<'a>(case: &Case<'a>) -> Option<Stop<'a>> {
+    let event = own_events(case)
+        .rev()
+        .find(|e| e.reason == "Killing" && is_plain_stop(&e.message) && in_run(case, e, case.pod.grace_seconds));
+    let condition = case.pod.condition("DisruptionTarget").filter(|c| c.status == "True");
+    let disruption = condition
+        .and_then(|c| DISRUPTIONS.iter().find(|(r, _)| Some(*r) == c.reason.as_deref()))
+        .map(|(_, what)| *what);
+    let pod_reason =
+        case.pod.reason.as_deref().and_then(|r| POD_REASONS.iter().find(|(k, _)| *k == r)).map(|(_, what)| *what);
+    let changed = own_events(case).rev().find(|e| {
+        e.reason == "Killing" && e.message.contains("definition changed") && in_run(case, e, case.pod.grace_seconds)
+    });
+    let sandbox = case.pod_events().rev().find(|e| e.reason == "SandboxChanged" && soon_after(case, e));
+    let preempted = case.pod_events().any(|e| matches!(e.reason.as_str(), "Preempted" | "Preempting"));
+    let what = disruption
+        .or(pod_reason)
+        .or(preempted.then_some("the pod was preempted for one of higher priority"))
+        .or(changed.map(|_| "the pod's spec was changed, so the kubelet restarted the container"))
+        .or(sandbox.map(|_| "the pod's sandbox was made anew (the node or its container runtime was restarted)"))
+        .or_else(|| case.pod.deleting.map(|_| "the pod was deleted"))
+        .or(event.map(|_| "the kubelet was told to stop the container"))?;
+    Some(Stop { what, event: event.or(changed).or(sandbox), condition })
+}
+
+/// `Stopping container app` (>= 1.13), `Killing container with id docker://app:Need to kill Pod` (before).
+fn is_plain_stop(message: &str) -> bool {
+    message.starts_with("Stopping container") || message.contains("Need to kill Pod")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::facts::ProbeAction;
+    use crate::diagnose::testing::World;
+
+    fn probed(world: World) -> World {
+        world.with(|w| {
+            w.container().liveness = Some(Probe {
+                action: ProbeAction::Tcp { port: "8080".into() },
+                initial_delay: 10,
+                period: 10,
+                timeout: 1,
+                failure_threshold: 3,
+                success_threshold: 1,
+                grace: None,
+            });
+        })
+    }
+
+    const FAILED: &str = "Liveness probe failed: dial tcp 10.0.0.1:8080: connect: connection refused\n";
+    const KILLED: &str = "Container app failed liveness probe, will be restarted";
+
+    #[test]
+    fn a_kill_in_the_run_is_tied_to_it() {
+        let world =
+            probed(World::new().crashed(137, "Error", 62).event("Unhealthy", FAILED, 32).event("Killing", KILLED, 32));
+        let case = world.case();
+        let kill = probe_kill(&case).expect("a kill");
+        assert_eq!((kill.kind, kill.after), (ProbeKind::Liveness, Some(32)));
+        assert_eq!(kill.text(), "dial tcp 10.0.0.1:8080: connect: connection refused");
+    }
+
+    #[test]
+    fn older_wordings_count() {
+        for message in [
+            "Killing container with id docker://app:Container failed liveness probe.. Container will be killed and recreated.",
+            "Killing container with id docker://app:pod \"web\" container \"app\" is unhealthy, it will be killed and re-created.",
+        ] {
+            let world = probed(World::new().crashed(143, "Error", 40).event("Killing", message, 32));
+            assert!(probe_kill(&world.case()).is_some(), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_old_kill_and_readiness_failures_are_not_blamed() {
+        let world = probed(
+            World::new().crashed(2, "Error", 3600).event("Unhealthy", FAILED, -600).event("Killing", KILLED, -600),
+        );
+        assert!(probe_kill(&world.case()).is_none());
+        let world = probed(World::new().crashed(137, "Error", 62).event(
+            "Unhealthy",
+            &FAILED.replace("Liveness", "Readiness"),
+            60,
+        ));
+        assert!(probe_kill(&world.case()).is_none());
+    }
+
+    #[test]
+    fn a_recurring_kill_outlives_the_run() {
+        let world = probed(World::new().crashed(137, "Error", 62).event("Killing", KILLED, 132)).with(|w| {
+            w.cluster.events[0].count = 5;
+            w.cluster.events[0].first = Some(crate::diagnose::testing::at(-600));
+        });
+        assert!(probe_kill(&world.case()).is_some());
+    }
+
+    #[test]
+    fn failures_up_to_a_sigkill_say_the_same_without_the_event() {
+        let world = probed(World::new().crashed(137, "Error", 62).event("Unhealthy", FAILED, 32))
+            .with(|w| w.cluster.events[0].count = 3);
+        assert!(probe_kill(&world.case()).is_some_and(|k| k.killing.is_none()));
+        let own_exit = probed(World::new().crashed(1, "Error", 62).event("Unhealthy", FAILED, 32))
+            .with(|w| w.cluster.events[0].count = 3);
+        assert!(probe_kill(&own_exit.case()).is_none());
+    }
+
+    #[test]
+    fn a_plain_stop_is_told() {
+        let world = World::new().crashed(143, "Error", 62).event("Killing", "Stopping container app", 61);
+        assert_eq!(stop(&world.case()).map(|s| s.what), Some("the kubelet was told to stop the container"));
+        let crashed = World::new().crashed(1, "Error", 62);
+        assert!(stop(&crashed.case()).is_none());
+    }
+}

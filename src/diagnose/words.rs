@@ -1,0 +1,74 @@
+//! Numbers in the words that people use for them.
+
+/// Bytes as Kubernetes writes them: `256Mi`, `1.5Gi`, `512Ki`, `512M`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+    if n >= 1_000_000 && !n.is_multiple_of(1 << 20) && n.is_multiple_of(1_000_000) {
+        return if n.is_multiple_of(1_000_000_000) {
+            format!("{}G", n / 1_000_000_000)
+        } else {
+            format!("{}M", n / 1_000_000)
+        };
+    }
+    for (unit, size) in UNITS {
+        if n < size {
+            continue;
+        }
+        if n.is_multiple_of(size) {
+            return format!("{}{unit}", n / size);
+        }
+        let tenths = n / (size / 10).max(1);
+        if tenths < 100 && size > 1 << 10 {
+            return format!("{}.{}{unit}", tenths / 10, tenths % 10);
+        }
+        return format!("{}{unit}", (n + size / 2) / size);
+    }
+    n.to_string()
+}
+
+/// Seconds: `40 s`, `3 min 20 s`, `2 h 5 min`, `3 days`.
+pub fn seconds(n: i64) -> String {
+    let (days, hours, minutes, rest) = (n / 86_400, n % 86_400 / 3_600, n % 3_600 / 60, n % 60);
+    match n {
+        ..=119 => format!("{n} s"),
+        120..=3_599 if rest == 0 || minutes >= 10 => format!("{minutes} min"),
+        120..=3_599 => format!("{minutes} min {rest} s"),
+        3_600..=172_799 if minutes == 0 => format!("{} h", n / 3_600),
+        3_600..=172_799 => format!("{} h {minutes} min", n / 3_600),
+        _ if hours == 0 || days >= 10 => format!("{days} days"),
+        _ => format!("{days} days {hours} h"),
+    }
+}
+
+/// Thousandths of a core: `200m`, `2`.
+pub fn cpu(millis: u64) -> String {
+    if millis.is_multiple_of(1000) { (millis / 1000).to_string() } else { format!("{millis}m") }
+}
+
+/// `1 time`, `4 times`.
+pub fn times(n: u32) -> String {
+    if n == 1 { "1 time".to_owned() } else { format!("{n} times") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_like_kubernetes_writes_them() {
+        assert_eq!(bytes(256 << 20), "256Mi");
+        assert_eq!(bytes(3 << 29), "1.5Gi");
+        assert_eq!(bytes(30 << 20), "30Mi");
+        assert_eq!(bytes(4_345_298_944), "4.0Gi");
+        assert_eq!(bytes(100), "100");
+        assert_eq!(bytes(512_000_000), "512M");
+        assert_eq!(seconds(0), "0 s");
+        assert_eq!(seconds(61), "61 s");
+        assert_eq!(seconds(200), "3 min 20 s");
+        assert_eq!(seconds(4_708), "1 h 18 min");
+        assert_eq!(seconds(3 * 86_400), "3 days");
+        assert_eq!(cpu(200), "200m");
+        assert_eq!(cpu(2000), "2");
+        assert_eq!(times(1), "1 time");
+    }
+}

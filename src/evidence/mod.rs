@@ -1,1 +1,22 @@
-//! See docs/architecture.md.
+//! Kubernetes objects and log bytes -> facts. Pure, and the door where text becomes harmless: redacted, bounded,
+//! free of control characters. Quirks of Kubernetes versions stop here.
+
+mod builder;
+pub mod config;
+pub mod container;
+pub mod event;
+pub mod logs;
+pub mod newest;
+pub mod node;
+pub mod pod;
+pub mod pod_volume;
+pub mod quantity;
+pub mod redact;
+pub mod service;
+pub mod text;
+pub mod volume;
+pub mod workload;
+
+pub use builder::ClusterBuilder;
+pub use logs::LogKey;
+pub use workload::Owners;

@@ -208,7 +208,9 @@ pub fn stop<'a>(case: &Case<'a>) -> Option<Stop<'a>> {
     let event = own_events(case)
         .rev()
         .find(|e| e.reason == "Killing" && is_plain_stop(&e.message) && in_run(case, e, case.pod.grace_seconds));
-    let condition = case.pod.condition("DisruptionTarget").filter(|c| c.status == "True");
+    let finished = case.crash().and_then(|c| c.finished);
+    let by_then = |t: Option<Timestamp>| t.zip(finished).is_none_or(|(t, f)| later(f, t) >= -SLACK);
+    let condition = case.pod.condition("DisruptionTarget").filter(|c| c.status == "True" && by_then(c.since));
     let disruption = condition
         .and_then(|c| DISRUPTIONS.iter().find(|(r, _)| Some(*r) == c.reason.as_deref()))
         .map(|(_, what)| *what);
@@ -224,9 +226,14 @@ pub fn stop<'a>(case: &Case<'a>) -> Option<Stop<'a>> {
         .or(preempted.then_some("the pod was preempted for one of higher priority"))
         .or(changed.map(|_| "the pod's spec was changed, so the kubelet restarted the container"))
         .or(sandbox.map(|_| "the pod's sandbox was made anew (the node or its container runtime was restarted)"))
-        .or_else(|| case.pod.deleting.map(|_| "the pod was deleted"))
+        .or_else(|| deleted(case, finished).then_some("the pod was deleted"))
         .or(event.map(|_| "the kubelet was told to stop the container"))?;
     Some(Stop { what, event: event.or(changed).or(sandbox), condition })
+}
+
+/// Whether the run ended after somebody asked for the pod's deletion: `deletionTimestamp` is that moment plus the grace time.
+fn deleted(case: &Case, finished: Option<Timestamp>) -> bool {
+    case.pod.deleting.zip(finished).is_some_and(|(d, f)| later(f, d) + case.pod.grace_seconds >= -SLACK)
 }
 
 /// `Stopping container app` (>= 1.13), `Killing container with id docker://app:Need to kill Pod` (before).

@@ -45,6 +45,12 @@ pub fn cpu(millis: u64) -> String {
     if millis.is_multiple_of(1000) { (millis / 1000).to_string() } else { format!("{millis}m") }
 }
 
+/// A line of a log or a message, trimmed and cut to `max` characters.
+pub fn cut(text: &str, max: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= max { text.to_owned() } else { text.chars().take(max).chain(['…']).collect() }
+}
+
 /// `1 time`, `4 times`.
 pub fn times(n: u32) -> String {
     if n == 1 { "1 time".to_owned() } else { format!("{n} times") }

@@ -1,5 +1,6 @@
 //! The rules, one small file per reason or family of reasons, and the table that lists them.
 
+pub mod ended;
 pub mod memory;
 
 use super::{Case, Finding, Reason};
@@ -19,4 +20,12 @@ pub static RULES: &[Rule] = &[
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },
     Rule { reasons: &[Reason::MemoryLimitExceeded, Reason::NodePressureEviction], examine: memory::oom::examine },
     Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: memory::exhausted::examine },
+    // How the process ended, where nothing more specific is known.
+    Rule { reasons: &[Reason::TerminatedBySignal], examine: ended::stopped::examine },
+    Rule { reasons: &[Reason::CompletedUnexpectedly], examine: ended::completed::examine },
+    Rule { reasons: &[Reason::Segfault, Reason::Aborted, Reason::TerminatedBySignal], examine: ended::signal::examine },
+    Rule {
+        reasons: &[Reason::EntrypointNotExecutable, Reason::EntrypointNotFound, Reason::UnknownError],
+        examine: ended::exit_code::examine,
+    },
 ];

@@ -1,1 +1,5 @@
 //! See docs/architecture.md.
+
+pub mod detect;
+pub mod group;
+mod stuck;

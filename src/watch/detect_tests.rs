@@ -1,0 +1,208 @@
+use super::*;
+use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, VolumeSource, Workload, WorkloadFacts};
+use crate::diagnose::testing::{World, at};
+
+fn triggers(w: &World) -> Vec<(String, Trigger)> {
+    notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default())
+        .into_iter()
+        .map(|n| (n.container, n.trigger))
+        .collect()
+}
+
+fn is_quiet(w: &World) -> bool {
+    triggers(w).is_empty()
+}
+
+fn ended(exit_code: i32, reason: &str, finished: i64) -> Terminated {
+    Terminated {
+        exit_code,
+        reason: reason.into(),
+        started: Some(at(finished - 10)),
+        finished: Some(at(finished)),
+        ..Terminated::default()
+    }
+}
+
+/// Running since `since`, after such an end just before.
+fn restarted(exit_code: i32, reason: &str, since: i64, now: i64) -> World {
+    World::new().with(|w| {
+        w.now = at(now);
+        let s = &mut w.container().status;
+        s.restarts = 2;
+        s.last = Some(ended(exit_code, reason, since - 1));
+        s.state = State::Running { since: Some(at(since)) };
+    })
+}
+
+#[test]
+fn a_healthy_pod_is_quiet() {
+    assert!(is_quiet(&World::new()));
+}
+
+#[test]
+fn back_off_and_terminated_are_noticed() {
+    assert_eq!(triggers(&World::new().crashed(1, "Error", 5)), [("app".to_owned(), Trigger::BackOff)]);
+    let w = World::new().with(|w| w.container().status.state = State::Terminated(ended(1, "Error", 5)));
+    assert_eq!(triggers(&w), [("app".to_owned(), Trigger::Terminated)]);
+}
+
+#[test]
+fn exit_zero_is_a_crash_only_where_it_must_keep_running() {
+    let done = |policy| {
+        World::new().policy(policy).with(|w| w.container().status.state = State::Terminated(ended(0, "Completed", 5)))
+    };
+    assert!(!is_quiet(&done(RestartPolicy::Always)));
+    assert!(is_quiet(&done(RestartPolicy::OnFailure)));
+    let init = done(RestartPolicy::Always).with(|w| w.container().kind = ContainerKind::Init);
+    assert!(is_quiet(&init));
+}
+
+#[test]
+fn a_restart_counts_until_it_is_stable() {
+    assert!(!is_quiet(&restarted(1, "Error", 100, 160)));
+    assert!(!is_quiet(&restarted(137, "OOMKilled", 100, 700)));
+    assert!(is_quiet(&restarted(1, "Error", 100, 701)));
+}
+
+#[test]
+fn a_reboot_that_healed_is_none() {
+    assert!(is_quiet(&restarted(255, "Unknown", 100, 160)));
+    let w = restarted(137, "Error", 100, 160).event(
+        "SandboxChanged",
+        "Pod sandbox changed, it will be killed and re-created.",
+        102,
+    );
+    assert!(is_quiet(&w));
+}
+
+#[test]
+fn owners_can_say_no() {
+    let with = |name: &str, value: &str| {
+        let (name, value) = (format!("crashdiagnosis.dev/{name}"), value.to_owned());
+        World::new().crashed(143, "Error", 5).with(move |w| {
+            w.pod().annotations.insert(name, value);
+        })
+    };
+    assert!(is_quiet(&with("ignore", "true")));
+    assert!(is_quiet(&with("expected-exit-codes", "0, 143")));
+    assert!(!is_quiet(&with("expected-exit-codes", "0, 1")));
+    assert!(is_quiet(&with("mute-until", "2030-01-01T00:00:00Z")));
+    assert!(!is_quiet(&with("mute-until", "2020-01-01T00:00:00Z")));
+}
+
+#[test]
+fn deletion_and_completion_are_no_crashes() {
+    assert!(is_quiet(&World::new().crashed(143, "Error", 5).with(|w| w.pod().deleting = Some(at(6)))));
+    assert!(is_quiet(&World::new().crashed(137, "Error", 5).with(|w| w.pod().phase = "Succeeded".into())));
+}
+
+#[test]
+fn every_reason_of_a_container_that_cannot_start() {
+    for reason in CANNOT_START {
+        let w = World::new().waiting(reason, "some words").with(|w| w.pod().start_time = Some(at(0)));
+        assert_eq!(triggers(&w), [("app".to_owned(), Trigger::CannotStart)], "{reason}");
+    }
+    let young = World::new().waiting("CreateContainerConfigError", "configmap \"c\" not found");
+    assert!(is_quiet(&young.with(|w| w.pod().start_time = Some(at(55)))));
+    let passing = World::new()
+        .waiting("CreateContainerConfigError", "failed to sync configmap cache: timed out waiting for the condition");
+    assert!(is_quiet(&passing));
+}
+
+fn failed_pod(reason: Option<&str>) -> World {
+    World::new().policy(RestartPolicy::Never).with(|w| {
+        w.pod().phase = "Failed".into();
+        w.pod().reason = reason.map(str::to_owned);
+        w.container().status.state = State::Terminated(ended(1, "Error", 5));
+    })
+}
+
+#[test]
+fn a_failed_pod_is_noticed_unless_made_good() {
+    assert_eq!(triggers(&failed_pod(None)), [("app".to_owned(), Trigger::PodFailed)]);
+    assert_eq!(triggers(&failed_pod(Some("Evicted"))).len(), 1);
+    let job = Workload { api_version: "batch/v1".into(), kind: "Job".into(), name: "j".into(), uid: None };
+    let complete = Condition { kind: "Complete".into(), status: "True".into(), ..Condition::default() };
+    let w = failed_pod(None).with(|w| {
+        w.pod().controller = Some(job.clone());
+        let facts = WorkloadFacts {
+            namespace: "shop".into(),
+            workload: job,
+            conditions: vec![complete],
+            ..WorkloadFacts::default()
+        };
+        w.cluster.workloads.push(facts);
+    });
+    assert!(is_quiet(&w));
+}
+
+#[test]
+fn a_failed_main_container_is_blamed_and_not_its_sidecar() {
+    let w = failed_pod(None).with(|w| {
+        let mut sidecar = w.container().clone();
+        sidecar.name = "proxy".into();
+        sidecar.kind = ContainerKind::Sidecar;
+        w.pod().containers.insert(0, sidecar);
+    });
+    assert_eq!(triggers(&w), [("app".to_owned(), Trigger::PodFailed)]);
+}
+
+fn creating() -> World {
+    World::new().waiting("ContainerCreating", "").with(|w| {
+        w.now = at(300);
+        w.pod().volumes = vec![PodVolume { name: "conf".into(), source: VolumeSource::Unknown }];
+        let mut second = w.container().clone();
+        second.name = "second".into();
+        second.mounts = vec![Mount { volume: "conf".into(), path: "/c".into(), ..Mount::default() }];
+        w.pod().containers.push(second);
+    })
+}
+
+/// A kubelet event on the pod, not on a container.
+fn pod_event(w: World, reason: &str, message: &str, seconds: i64) -> World {
+    w.event(reason, message, seconds).with(|w| {
+        if let Some(Event { container, .. }) = w.cluster.events.last_mut() {
+            *container = None;
+        }
+    })
+}
+
+#[test]
+fn a_stuck_volume_names_the_containers_that_mount_it() {
+    let failure = "MountVolume.SetUp failed for volume \"conf\" : configmap \"c\" not found";
+    let w = pod_event(creating(), "FailedMount", failure, 100);
+    assert_eq!(triggers(&w), [("second".to_owned(), Trigger::Stuck)]);
+    assert!(is_quiet(&pod_event(creating(), "FailedMount", failure, 290)), "within the grace time");
+    assert!(is_quiet(&pod_event(w, "Pulling", "Pulling image", 200)), "it moved on");
+    let passing = "MountVolume.SetUp failed for volume \"conf\" : failed to sync configmap cache: timed out waiting for the condition";
+    assert!(is_quiet(&pod_event(creating(), "FailedMount", passing, 100)));
+}
+
+#[test]
+fn a_stuck_sandbox_names_the_main_container() {
+    let w = pod_event(creating(), "FailedCreatePodSandBox", "Failed to create pod sandbox: rpc error", 100);
+    assert_eq!(triggers(&w), [("app".to_owned(), Trigger::Stuck)]);
+    assert!(is_quiet(&creating()), "an image that is being pulled");
+}
+
+#[test]
+fn scheduling_counts_only_where_a_claim_is_the_reason() {
+    let held = |message: &str| {
+        let condition = Condition {
+            kind: "PodScheduled".into(),
+            status: "False".into(),
+            message: Some(message.into()),
+            ..Condition::default()
+        };
+        creating().with(move |w| {
+            w.pod().node = None;
+            w.pod().conditions.push(condition);
+            w.pod().volumes[0].source = VolumeSource::Claim { name: "data".into(), read_only: false };
+        })
+    };
+    assert_eq!(
+        triggers(&held("0/1 nodes are available: persistentvolumeclaim \"data\" not found. not found")),
+        [("second".to_owned(), Trigger::Stuck)]
+    );
+    assert!(is_quiet(&held("0/3 nodes are available: 3 Insufficient cpu.")));
+}

@@ -1,0 +1,3 @@
+module crashkit
+
+go 1.24

@@ -1,0 +1,1 @@
+int imaging_open(void) { return 0; }

@@ -1,0 +1,292 @@
+"""Runs one scenario: apply, wait, compare, clean up."""
+import glob
+import os
+import shutil
+import time
+
+import yaml
+
+from . import bundle, expect
+from .api import ApiError
+
+DEADLINE = 45  # seconds from the apply to the right diagnosis, where the scenario says nothing else
+SIDE_DEADLINE = 15  # seconds for the Event and the metrics to follow the row
+
+
+class Failure(Exception):
+    pass
+
+
+class Scenario:
+    def __init__(self, folder):
+        self.folder = folder
+        self.name = os.path.basename(folder)
+        with open(os.path.join(folder, "expect.yaml"), encoding="utf-8") as f:
+            self.spec = yaml.safe_load(f)
+        self.healthy = self.spec.get("healthy", False)
+        steps = self.spec.get("steps", [])
+        if "expect" in self.spec:
+            steps = [{"expect": self.spec["expect"], "deadline": self.spec.get("deadline", DEADLINE)}] + steps
+        if self.healthy:
+            steps = steps + [{"silent": self.spec.get("settle", 40)}]
+        self.steps = steps
+
+    @property
+    def wants(self):
+        if self.healthy:
+            return "silence"
+        rows = [w for s in self.steps for w in s.get("expect", [])]
+        return ", ".join(dict.fromkeys(" or ".join(expect.listed(w["reason"])) for w in rows))
+
+    def seconds(self):
+        """At most how long it takes: the longest are started first."""
+        return sum(s.get("deadline", 0) + s.get("silent", 0) + s.get("sleep", 0) for s in self.steps)
+
+
+def load(root, names):
+    found = {os.path.basename(os.path.dirname(p)): os.path.dirname(p) for p in glob.glob(os.path.join(root, "*", "expect.yaml"))}
+    for name in names:
+        if name not in found:
+            raise SystemExit(f"scenarios: there is no scenario {name!r}")
+    return [Scenario(found[n]) for n in sorted(names or found)]
+
+
+class Run:
+    """One scenario in its namespace."""
+
+    def __init__(self, scenario, context):
+        self.s, self.c = scenario, context
+        self.api, self.state = context.api, context.state
+        self.namespace = f"{context.prefix}{scenario.name}"[:56].rstrip("-") + context.suffix
+        self.cluster_objects = []
+        self.seen = {}      # row -> uid
+        self.latencies = [] # seconds from the crash shown by the kubelet to the right row
+        self.got = "nothing"
+
+    def prepare(self):
+        self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": {"scenario": self.s.name}}}, None)
+        self.started = time.time()
+        self.apply("manifest.yaml")
+
+    def apply(self, file):
+        """Several tries only for what a new namespace lacks in its first moments: its default service account."""
+        with open(os.path.join(self.s.folder, file), encoding="utf-8") as f:
+            objects = [o for o in yaml.safe_load_all(f) if o]
+        for obj in objects:
+            obj["metadata"].setdefault("labels", {})["scenario"] = self.s.name
+            if not self.api.resource(obj["apiVersion"], obj["kind"])[1]:
+                self.cluster_objects.append(obj)
+            until = time.time() + 10
+            while True:
+                try:
+                    self.api.apply(obj, self.namespace)
+                    break
+                except ApiError as e:
+                    if time.time() > until or "serviceaccount" not in str(e):
+                        raise Failure(f"{obj['kind']} {obj['metadata']['name']} is refused: {e}") from e
+                    time.sleep(0.2)
+
+    def execute(self):
+        """Runs the steps; raises Failure."""
+        for step in self.s.steps:
+            self.step(step)
+        if wrong := self.kubelet_problems():
+            raise Failure(wrong)
+
+    def step(self, step):
+        if "expect" in step:
+            self.expect_rows(step["expect"], step.get("deadline", DEADLINE))
+        elif "apply" in step:
+            self.apply(step["apply"])
+        elif "sleep" in step:
+            time.sleep(step["sleep"])
+        elif "wait" in step:
+            self.wait_available(step["wait"], step["available"])
+        elif "scale" in step:
+            api_version, kind, name = self.workload(step["scale"])
+            self.api.apply({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": {"replicas": step["replicas"]}}, self.namespace)
+        elif "delete" in step:
+            api_version, kind, name = self.workload(step["delete"])
+            self.api.delete(api_version, kind, self.namespace, name, propagationPolicy="Foreground")
+        elif "deletePods" in step:
+            self.api.delete_all("v1", "Pod", self.namespace, step["deletePods"])
+        elif "silent" in step:
+            self.expect_silence(step["silent"])
+        elif "absent" in step:
+            self.expect_absent(step.get("deadline", DEADLINE))
+        else:
+            raise Failure(f"unknown step {step}")
+
+    @staticmethod
+    def workload(text):
+        kind, name = text.split("/")
+        return {"Pod": "v1", "ReplicationController": "v1", "Job": "batch/v1", "CronJob": "batch/v1"}.get(kind, "apps/v1"), kind, name
+
+    def wait_available(self, text, count):
+        api_version, kind, name = self.workload(text)
+        until = time.time() + 60
+        while time.time() < until:
+            found = self.api.get(self.api.path(api_version, kind, self.namespace, name))
+            if found.get("status", {}).get("availableReplicas", 0) >= count and found["metadata"]["generation"] == found["status"].get("observedGeneration"):
+                return
+            time.sleep(0.3)
+        raise Failure(f"{text} did not get {count} available replicas")
+
+    # -- with an operator
+
+    def expect_rows(self, wants, deadline):
+        until = time.time() + deadline
+        crashes_before = dict(self.state.first_crash)
+
+        def check():
+            rows = self.state.rows(self.namespace)
+            for want in wants:
+                row = next((r for r in rows if expect.matches_row(want, r)), None)
+                if row is None:
+                    return f"no row for {want['workload']} {want['container']}"
+                self.got = "{reason}/{confidence}".format(**{"reason": "?", "confidence": "?", **row.get("status", {})})
+                if wrong := expect.problems(want, row):
+                    return "; ".join(wrong)
+                if want.get("sameObject") and self.seen.get(expect.row_name(want)) != row["metadata"]["uid"]:
+                    return "the row is a new object"
+            return None
+
+        if wrong := self.state.wait(check, until):
+            raise Failure(wrong)
+        for want in wants:
+            row = next(r for r in self.state.rows(self.namespace) if expect.matches_row(want, r))
+            self.seen[expect.row_name(want)] = row["metadata"]["uid"]
+            self.measure(want, row, crashes_before)
+        self.no_other_rows(wants)
+        self.expect_events(wants)
+        if wrong := self.c.metrics.wait(lambda series: metric_problem(series, self.namespace, wants), SIDE_DEADLINE):
+            raise Failure(wrong)
+        if self.c.record:
+            self.c.record(self, wants)
+
+    def measure(self, want, row, crashes_before):
+        """From the first status that showed the failure to the first row that named it, both by this machine's clock."""
+        key = (self.namespace, want["container"])
+        crash = self.state.first_crash.get(key)
+        if crash is None or key in crashes_before or want.get("state") == "Recovered":
+            return
+        right = [t for t, o in self.state.ever(self.namespace) if o["metadata"]["uid"] == row["metadata"]["uid"]
+                 and o.get("status", {}).get("reason") in expect.listed(want["reason"])]
+        if right:
+            self.latencies.append(max(0.0, right[0] - crash))
+
+    def no_other_rows(self, wants):
+        others = [r["metadata"]["name"] for r in self.state.rows(self.namespace) if not any(expect.matches_row(w, r) for w in wants)]
+        if others:
+            raise Failure(f"a row that nobody expects: {', '.join(others)}")
+
+    def expect_events(self, wants):
+        """A Warning with the diagnosis reason on a pod and on the workload; a Normal one on the workload after recovery."""
+        def check():
+            ours = [e for e in self.state.events(self.namespace) if "crash-diagnosis" in str(e.get("reportingComponent")) + str(e.get("source"))]
+            for want in wants:
+                kind, name = want["workload"].split("/")
+                recovered = want.get("state") == "Recovered"
+                right = [e for e in ours if (e["type"] == "Normal" if recovered else e["reason"] in expect.listed(want["reason"]) and e["type"] == "Warning")]
+                targets = {(e["involvedObject"]["kind"], e["involvedObject"]["name"]) for e in right}
+                if (kind, name) not in targets:
+                    return f"no {'Normal' if recovered else 'Warning'} Event on {kind}/{name}"
+                if not recovered and not any(k == "Pod" for k, _ in targets):
+                    return "no Event on the pod"
+            return None
+        if wrong := self.state.wait(check, time.time() + SIDE_DEADLINE):
+            raise Failure(wrong)
+
+    def expect_silence(self, seconds):
+        def check():
+            return None if self.state.ever(self.namespace) else "silent"
+        if self.state.wait(check, time.time() + seconds) is None:
+            row = self.state.ever(self.namespace)[-1][1]
+            status = row.get("status", {})
+            self.got = status.get("reason", "?")
+            raise Failure(f"must be silent, but: {row['metadata']['name']} {status.get('reason')}: {status.get('summary')}")
+        self.got = "silence"
+
+    def expect_absent(self, deadline):
+        def check():
+            rows = self.state.rows(self.namespace)
+            return f"{rows[0]['metadata']['name']} is still there, {rows[0]['status'].get('state')}" if rows else None
+        if wrong := self.state.wait(check, time.time() + deadline):
+            raise Failure(wrong)
+        if wrong := self.c.metrics.wait(lambda series: leftover(series, self.namespace), SIDE_DEADLINE):
+            raise Failure(wrong)
+
+    def kubelet_problems(self):
+        """Did the cluster really do what the scenario is about? (words in pod status and events)"""
+        missing = expect.quoted(self.s.spec.get("kubelet", []), self.state.kubelet.get(self.namespace, set()))
+        return f"the kubelet never wrote {missing[0]!r}" if missing else None
+
+    # -- without one: does it fail as intended?
+
+    def observe(self, folder):
+        """Waits until every expected quote stands in status, events or logs; leaves a bundle in `folder`."""
+        for step in self.s.steps:
+            if "expect" in step:
+                self.observe_step(step, folder)
+            elif "silent" in step:
+                time.sleep(step["silent"])
+                bundle.write(self.api, self.namespace, fresh(folder))
+            elif "absent" not in step:
+                self.step(step)
+        if wrong := self.kubelet_problems():
+            raise Failure(wrong)
+
+    def observe_step(self, step, folder):
+        if any(w.get("state") == "Recovered" for w in step["expect"]):
+            return
+        until = time.time() + step.get("deadline", DEADLINE)
+        while True:
+            texts = bundle.write(self.api, self.namespace, fresh(folder))
+            missing = [q for w in step["expect"] for q in expect.quoted(w.get("evidence", []), texts)]
+            shown = all(any(n == self.namespace and c == w["container"] for n, c in self.state.first_crash) or "restarts" not in w for w in step["expect"])
+            if not missing and shown:
+                self.got = "as intended"
+                return
+            if time.time() > until:
+                raise Failure(f"not seen in status, events or logs: {missing or 'a crash'}")
+            time.sleep(2)
+
+    def clean(self):
+        for obj in self.cluster_objects:
+            self.api.delete(obj["apiVersion"], obj["kind"], None, obj["metadata"]["name"])
+        self.api.delete("v1", "Namespace", None, self.namespace)
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def series_of(series, name, namespace, want):
+    """The series of one row: with the labels of the contract."""
+    kind, workload = want["workload"].split("/")
+    labels = {"namespace": namespace, "workload_kind": kind, "workload": workload, "container": want["container"]}
+    return [(found, value) for found, value in series.get(name, []) if all(found.get(k) == v for k, v in labels.items())]
+
+
+def metric_problem(series, namespace, wants):
+    """The counters and gauges of the row, as the contract names them."""
+    for want in wants:
+        counted = [v for found, v in series_of(series, "crashdiagnosis_crashes_total", namespace, want)
+                   if found.get("cause") and found.get("reason") in expect.listed(want["reason"])]
+        gauge = [v for _, v in series_of(series, "crashdiagnosis_crashing_pods", namespace, want)]
+        if want.get("state") == "Recovered":
+            if sum(gauge) != 0:
+                return f"metric crashdiagnosis_crashing_pods is {sum(gauge)} after recovery"
+        elif not counted or sum(counted) < 1:
+            return f"metric crashdiagnosis_crashes_total of {want['workload']} {want['container']} does not count {want['reason']}"
+        elif not want.get("gone") and sum(gauge) < 1:
+            return f"metric crashdiagnosis_crashing_pods of {want['workload']} {want['container']} is {sum(gauge)}"
+    return None
+
+
+def leftover(series, namespace):
+    for name in ("crashdiagnosis_crashing_pods", "crashdiagnosis_affected_ratio"):
+        if any(labels.get("namespace") == namespace for labels, _ in series.get(name, [])):
+            return f"metric {name} of {namespace} is still there"
+    return None

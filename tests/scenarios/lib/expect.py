@@ -51,6 +51,7 @@ def problems(want, crash):
         out.append(f"restarts is {status.get('restarts')}")
     if "exitCode" in want and (status.get("lastCrash") or {}).get("exitCode") != want["exitCode"]:
         out.append(f"exitCode is {(status.get('lastCrash') or {}).get('exitCode')}")
+    out += [f"{field} is not set" for field in want.get("has", []) if not status.get(field)]
     if "rootCause" in want:
         out += root_problems(want["rootCause"], status.get("rootCause"))
     out += condition_problems(status)

@@ -2,6 +2,7 @@
 
 pub mod ended;
 pub mod memory;
+pub mod probe;
 
 use super::{Case, Finding, Reason};
 
@@ -20,6 +21,20 @@ pub static RULES: &[Rule] = &[
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },
     Rule { reasons: &[Reason::MemoryLimitExceeded, Reason::NodePressureEviction], examine: memory::oom::examine },
     Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: memory::exhausted::examine },
+    // Probes.
+    Rule {
+        reasons: &[
+            Reason::SlowStart,
+            Reason::ProbeTimeout,
+            Reason::ProbeTooStrict,
+            Reason::ThresholdTooLow,
+            Reason::ProbeMisconfigured,
+            Reason::AppUnresponsive,
+            Reason::StartupProbeFailed,
+            Reason::CpuThrottling,
+        ],
+        examine: probe::examine,
+    },
     // How the process ended, where nothing more specific is known.
     Rule { reasons: &[Reason::TerminatedBySignal], examine: ended::stopped::examine },
     Rule { reasons: &[Reason::CompletedUnexpectedly], examine: ended::completed::examine },

@@ -1,0 +1,261 @@
+//! Decides between the readings of a probe kill.
+
+use super::failure::Failure;
+use super::{Killed, advice, misconfigured};
+use crate::diagnose::stop::ProbeKind;
+use crate::diagnose::{Basis, Confidence, Evidence, Finding, Reason, Source, words};
+
+/// A CPU limit (thousandths of a core) so small that any program is slow under it.
+const TINY_CPU: u64 = 100;
+/// The same for a JVM, which compiles its code while it starts.
+const TINY_CPU_JAVA: u64 = 300;
+
+/// The reading that fits best.
+pub fn judge(kill: &Killed) -> Finding {
+    let up = kill.was_up();
+    if let Some(fault) = misconfigured::find(kill) {
+        return misconfigured(kill, &fault);
+    }
+    if kill.kill.kind == ProbeKind::Startup {
+        return startup_failed(kill);
+    }
+    if kill.never_passed() && up != Some(true) && !always_ready(kill) {
+        return in_start(kill);
+    }
+    running(kill)
+}
+
+/// The log says that it is up, without a time, and the probe's answers are those of a running program.
+fn always_ready(kill: &Killed) -> bool {
+    kill.was_up().is_none()
+        && kill.course.ready.is_some()
+        && !matches!(kill.failure, Failure::Refused | Failure::Unknown)
+}
+
+fn misconfigured(kill: &Killed, fault: &misconfigured::Fault) -> Finding {
+    let text = format!("Killed by its {}{}, which cannot work: {}.", kill.name(), kill.when(), fault.what);
+    // The words of the answer settle it; an address that nobody answers at may also be a slow start.
+    let settled = fault.line.is_some() || !matches!(kill.failure, Failure::Refused | Failure::Unknown);
+    let basis = if settled { Basis::Explained } else { Basis::Inferred };
+    let mut finding = Finding::new(Reason::ProbeMisconfigured, Confidence::Likely, basis.min(kill.basis(true)), text);
+    finding = kill.evidence(finding);
+    if let Some(line) = &fault.line {
+        finding.evidence.insert(0, Evidence::new(Source::Log, line.clone()));
+    }
+    finding.advise(fault.fix.clone())
+}
+
+fn startup_failed(kill: &Killed) -> Finding {
+    let p = &kill.probe;
+    let text = format!(
+        "Killed by its {}{}: not up within the {} that it allows ({} failures, {} s apart; {}).{}",
+        kill.name(),
+        kill.when(),
+        words::seconds(p.initial_delay + p.period * p.failure_threshold),
+        p.failure_threshold,
+        p.period,
+        kill.failure.words(),
+        still(kill)
+    );
+    let finding = Finding::new(Reason::StartupProbeFailed, Confidence::Likely, kill.basis(false), text);
+    advice::startup_threshold(kill, last_line(kill, kill.evidence(finding)))
+}
+
+/// ` Its log was still telling of the start: "…".`
+fn still(kill: &Killed) -> String {
+    match &kill.course.last {
+        Some(m) if kill.starting() => format!(" It was still starting; its last line is: {}", words::cut(&m.line, 160)),
+        _ => String::new(),
+    }
+}
+
+fn last_line(kill: &Killed, mut finding: Finding) -> Finding {
+    if let Some(m) = &kill.course.last {
+        finding.evidence.push(Evidence::new(Source::Log, m.line.clone()));
+    } else if kill.course.read {
+        finding.evidence.push(Evidence::new(Source::Log, "it printed nothing before it was killed"));
+    }
+    finding
+}
+
+/// Never seen healthy: the probe began before the program was up.
+fn in_start(kill: &Killed) -> Finding {
+    if let Some(finding) = throttled(kill, true) {
+        return finding;
+    }
+    if let Some(finding) = strict_in_start(kill) {
+        return finding;
+    }
+    let p = &kill.probe;
+    let late = kill.course.ready.as_ref().and_then(|m| m.at).filter(|_| kill.was_up() == Some(false));
+    let up = match late {
+        Some(at) => format!("it was up only after {}", words::seconds(at)),
+        None => "it was not up yet".to_owned(),
+    };
+    let text = format!(
+        "Killed by its {}{}, while it was starting: {up}, and the probe allows {} ({}; {}).{}",
+        kill.name(),
+        kill.when(),
+        words::seconds(p.earliest_kill()),
+        kill.numbers(),
+        kill.failure.words(),
+        still(kill)
+    );
+    let sure = if kill.failure == Failure::Unknown { Confidence::Possible } else { Confidence::Likely };
+    let mut finding = last_line(kill, kill.evidence(Finding::new(Reason::SlowStart, sure, kill.basis(false), text)));
+    if let Some(mark) = kill.course.ready.as_ref().filter(|_| late.is_some()) {
+        finding.evidence.push(Evidence::new(Source::Log, mark.line.clone()));
+    }
+    finding.against.push("nothing shows that it would have come up with more time".into());
+    advice::startup_probe(kill, finding)
+}
+
+/// An answer of 5xx while starting is a strict endpoint, where nothing shows a start under way or a dependency is blamed.
+fn strict_in_start(kill: &Killed) -> Option<Finding> {
+    let refusal = matches!(kill.failure, Failure::Status(429 | 500..=599) | Failure::NotServing);
+    (refusal && (kill.dependency().is_some() || !kill.starting())).then(|| strict(kill))
+}
+
+fn strict(kill: &Killed) -> Finding {
+    let because = match kill.dependency() {
+        Some(_) => ": its health answer depends on another service, which a restart of this one does not mend",
+        None => "; the program runs and answers, so a restart may mend nothing",
+    };
+    let text = format!(
+        "Killed by its {}{}, because that endpoint answered {}{because}.",
+        kill.name(),
+        kill.when(),
+        kill.failure.words()
+    );
+    let finding = Finding::new(Reason::ProbeTooStrict, Confidence::Likely, kill.basis(true), text);
+    let mut finding = kill.evidence(finding);
+    finding.evidence.extend(kill.dependency().map(|d| Evidence::new(Source::Log, d)));
+    let finding = finding
+        .advise("Let the liveness probe ask an endpoint that only tells whether the process itself works (as /livez, /health/liveness), and leave checks of databases and other services to the readiness probe.")
+        .but("if the program really is broken when it answers so, the probe is right");
+    last_line(kill, finding)
+}
+
+/// It was up, and then failed its probe.
+fn running(kill: &Killed) -> Finding {
+    let p = &kill.probe;
+    if p.failure_threshold <= 1 && !kill.never_passed() {
+        let text = format!(
+            "Killed by its {}{} after a single failed check ({}).",
+            kill.name(),
+            kill.when(),
+            kill.failure.words()
+        );
+        let finding = Finding::new(Reason::ThresholdTooLow, Confidence::Likely, kill.basis(true), text);
+        return advice::threshold(kill, last_line(kill, kill.evidence(finding)));
+    }
+    match kill.failure {
+        Failure::Status(_) | Failure::NotServing => strict(kill),
+        Failure::Timeout => {
+            throttled(kill, false).unwrap_or_else(|| if slow(kill) { too_slow(kill) } else { hangs(kill) })
+        }
+        Failure::Other | Failure::Silent | Failure::FileAbsent if kill.never_passed() => never_passes(kill),
+        _ => hangs(kill),
+    }
+}
+
+/// An exec probe that has never passed although the program is up.
+fn never_passes(kill: &Killed) -> Finding {
+    let text = format!(
+        "Killed by its {}{}: the program is up, but the probe's command has never passed ({}).",
+        kill.name(),
+        kill.when(),
+        words::cut(kill.kill.text(), 160)
+    );
+    let finding =
+        Finding::new(Reason::ProbeMisconfigured, Confidence::Possible, kill.basis(true).min(Basis::Inferred), text);
+    kill.evidence(finding)
+        .advise("Run the probe's command by hand in the container (kubectl exec) and see what it wants.")
+        .but("the program may be up in part only")
+}
+
+/// A short timeout, a probe that never passed in time, or a log that shows answers that came late.
+fn slow(kill: &Killed) -> bool {
+    let went_silent = kill
+        .course
+        .last
+        .as_ref()
+        .and_then(|m| m.at)
+        .zip(kill.streak_start())
+        .is_some_and(|(last, start)| last + kill.probe.period <= start && kill.course.lines >= 10);
+    kill.never_passed() || (kill.probe.timeout <= 2 && !went_silent)
+}
+
+fn too_slow(kill: &Killed) -> Finding {
+    let p = &kill.probe;
+    let text = format!(
+        "Killed by its {}{}: the answer takes longer than timeoutSeconds {} ({} times in a row); the program itself runs.",
+        kill.name(),
+        kill.when(),
+        p.timeout,
+        p.failure_threshold
+    );
+    let finding = Finding::new(Reason::ProbeTimeout, Confidence::Likely, kill.basis(true), text);
+    let finding = last_line(kill, kill.evidence(finding)).but("a program that hangs looks the same from outside");
+    advice::timeout(kill, finding)
+}
+
+fn hangs(kill: &Killed) -> Finding {
+    let p = &kill.probe;
+    let how = match kill.failure {
+        Failure::Timeout => format!("it did not answer within {} s, {} times in a row", p.timeout, p.failure_threshold),
+        failure => format!("{}, {} times in a row", failure.words(), p.failure_threshold),
+    };
+    let text = format!(
+        "It ran and then stopped answering, so its {} was right to have it killed{}: {how}.",
+        kill.name(),
+        kill.when()
+    );
+    let finding = Finding::new(Reason::AppUnresponsive, Confidence::Likely, kill.basis(true), text);
+    let finding = last_line(kill, kill.evidence(finding))
+        .advise("Find what blocks it: take a thread or goroutine dump before the restart (kill -3, /debug/pprof, py-spy, rbspy), and look at long requests, locks, a blocked event loop or a full worker pool around that time.");
+    if kill.failure == Failure::Timeout {
+        advice::timeout(kill, finding).but("it may only be slow under load")
+    } else {
+        finding
+    }
+}
+
+/// Starved by its CPU limit: a limit that is tiny for what runs under it, or starvation in the log's own words.
+fn throttled(kill: &Killed, starting: bool) -> Option<Finding> {
+    let limit = kill.case.container.resources.cpu_limit?;
+    let starved = kill.course.starved.as_ref();
+    let tiny = limit <= TINY_CPU || (limit <= TINY_CPU_JAVA && is_java(kill));
+    let slow = matches!(kill.failure, Failure::Timeout | Failure::Refused | Failure::Status(503));
+    if !(slow && (tiny || (starved.is_some() && limit <= 1_000))) {
+        return None;
+    }
+    let what = if starting { "it was still starting under" } else { "it could not answer in time under" };
+    let text = format!(
+        "Killed by its {}{}: {what} a CPU limit of {} ({}).{}",
+        kill.name(),
+        kill.when(),
+        words::cpu(limit),
+        kill.failure.words(),
+        if starting { still(kill) } else { String::new() }
+    );
+    let basis = kill.basis(!starting);
+    let mut finding = Finding::new(Reason::CpuThrottling, Confidence::Likely, basis, text);
+    finding.evidence.push(Evidence::new(Source::PodSpec, format!("resources.limits.cpu: {}", words::cpu(limit))));
+    finding.evidence.extend(starved.map(|l| Evidence::new(Source::Log, l.clone())));
+    let finding = last_line(kill, kill.evidence(finding)).but("nothing here measures the throttling itself");
+    let finding = advice::cpu(kill, finding, limit);
+    Some(if starting { advice::startup_probe(kill, finding) } else { advice::timeout(kill, finding) })
+}
+
+fn is_java(kill: &Killed) -> bool {
+    let java = |text: &str| text.contains("-Xmx") || text.contains("-XX:") || text.contains("java");
+    kill.course.java
+        || kill.case.container.command_line().any(java)
+        || kill
+            .case
+            .container
+            .env
+            .iter()
+            .any(|e| e.name.contains("JAVA") || e.name.contains("JVM") || e.value.as_deref().is_some_and(java))
+}

@@ -1,0 +1,171 @@
+//! ProbeMisconfigured: the probe asks where, or in a way that, the program can never answer.
+
+use super::Killed;
+use super::course::Listen;
+use super::failure::Failure;
+use crate::diagnose::facts::ProbeAction;
+
+/// What is wrong, and which line or fact shows it.
+pub struct Fault {
+    /// In words, ends the sentence `… because`.
+    pub what: String,
+    /// The log's line that shows it, if one does.
+    pub line: Option<String>,
+    /// What to change.
+    pub fix: String,
+}
+
+impl Fault {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), line: None, fix: fix.into() }
+    }
+}
+
+/// The port number that the probe asks; a name is looked up among the container's ports.
+pub fn port(kill: &Killed) -> Option<u16> {
+    let text = match &kill.probe.action {
+        ProbeAction::Http { port, .. } | ProbeAction::Tcp { port } => port,
+        ProbeAction::Grpc { port, .. } => return Some(*port),
+        ProbeAction::Exec(_) | ProbeAction::Unknown => return None,
+    };
+    let named = || kill.case.container.ports.iter().find(|p| p.name.as_deref() == Some(text)).map(|p| p.number);
+    text.parse().ok().or_else(named)
+}
+
+/// Whether the probe cannot work as it stands.
+pub fn find(kill: &Killed) -> Option<Fault> {
+    let asks = super::words::cut(kill.kill.text(), 160);
+    let fault = match kill.failure {
+        Failure::ToolMissing => Fault::new(
+            format!("its command is not in the image ({asks})"),
+            "Call a tool that is in the image, or use an httpGet, tcpSocket or grpc probe, which the kubelet runs itself.",
+        ),
+        Failure::BadCommand => Fault::new(
+            format!("its command fails by itself ({asks})"),
+            "Run the probe's command by hand in the container (kubectl exec) and correct it: options, credentials, permissions.",
+        ),
+        Failure::WrongProtocol => Fault::new(
+            format!("it speaks another protocol than the port ({asks})"),
+            "Set the probe's scheme to what the port speaks (scheme: HTTPS or HTTP), or ask the plain port; use grpc for a gRPC port.",
+        ),
+        Failure::NoSuchHost => Fault::new(
+            "its host does not resolve on the node",
+            "Leave httpGet.host out: then the pod's own address is asked.",
+        ),
+        Failure::NotImplemented => Fault::new(
+            "the server has no gRPC health service of that name",
+            "Register grpc.health.v1.Health in the server, correct grpc.service, or use a tcpSocket probe.",
+        ),
+        Failure::Status(code @ (404 | 405 | 410)) if !kill.starting() || code != 404 => path(kill, code),
+        Failure::Status(404) if !progress(kill) => path(kill, 404),
+        Failure::Status(code @ (401 | 403 | 407)) => Fault::new(
+            format!("the path wants credentials (HTTP {code})"),
+            "Ask a path that needs no login, or send the header it wants (httpGet.httpHeaders).",
+        ),
+        Failure::Status(400) if is_tls(kill) => Fault::new(
+            "it asks an HTTPS port in plain HTTP (HTTP 400)",
+            "Set scheme: HTTPS in the probe's httpGet (the kubelet does not verify the certificate).",
+        ),
+        Failure::Status(400 | 421) => Fault::new(
+            "the server refuses the request as such (HTTP 400): often for its Host header, which is the pod's IP",
+            "Send the host that the server accepts (httpGet.httpHeaders: Host), or let it accept the pod's IP.",
+        ),
+        Failure::Refused | Failure::Unknown => return address(kill),
+        _ => return None,
+    };
+    Some(fault)
+}
+
+fn path(kill: &Killed, code: u16) -> Fault {
+    let path = match &kill.probe.action {
+        ProbeAction::Http { path, .. } => path.as_str(),
+        _ => "that path",
+    };
+    let readiness = match kill.case.container.readiness.as_ref().map(|r| &r.action) {
+        Some(ProbeAction::Http { path: other, .. }) if other != path && kill.case.container.status.ready => {
+            format!(" The readiness probe, which passes, asks {other}.")
+        }
+        _ => String::new(),
+    };
+    let what = if code == 405 { "does not allow GET on" } else { "does not serve" };
+    Fault::new(
+        format!("the program {what} {path} (HTTP {code})"),
+        format!(
+            "Ask a path that it serves: check with kubectl exec … curl, or in its documentation; context paths and base URLs count.{readiness}"
+        ),
+    )
+}
+
+/// The log goes on telling of work up to the end.
+fn progress(kill: &Killed) -> bool {
+    kill.starting() && kill.course.lines >= 3
+}
+
+fn is_tls(kill: &Killed) -> bool {
+    let ProbeAction::Http { port: text, scheme, .. } = &kill.probe.action else { return false };
+    let number = port(kill);
+    scheme != "HTTPS"
+        && (text.contains("https") || matches!(number, Some(443 | 6443 | 8443 | 9443)) || {
+            kill.course.listens.iter().any(|l| Some(l.port) == number && l.line.to_lowercase().contains("https"))
+        })
+}
+
+/// Refused: is it that the program listens elsewhere?
+fn address(kill: &Killed) -> Option<Fault> {
+    let asked = port(kill)?;
+    let listens = &kill.course.listens;
+    if let Some(l) = listens.iter().find(|l| l.port == asked) {
+        return if is_loopback(l) && !asks_loopback(kill) { Some(loopback(l, asked)) } else { None };
+    }
+    let settled = kill.was_up() == Some(true) || (kill.course.ready.is_some() && kill.was_up().is_none());
+    let declared = kill.case.container.ports.iter().any(|p| p.number == asked);
+    if let Some(other) = listens.last().filter(|_| settled || !declared) {
+        return Some(Fault {
+            what: format!("the program listens on port {}, the probe asks {asked}", other.port),
+            line: Some(other.line.clone()),
+            fix: format!("Ask the port where it listens (port: {}), or let the program listen on {asked}.", other.port),
+        });
+    }
+    let ports = &kill.case.container.ports;
+    if !declared && !ports.is_empty() && !kill.starting() && kill.never_passed() {
+        let list: Vec<String> = ports.iter().map(|p| p.number.to_string()).collect();
+        return Some(Fault::new(
+            format!("nothing listens on port {asked}; the container declares {}", list.join(", ")),
+            format!("Ask the port where the program listens (declared: {}).", list.join(", ")),
+        ));
+    }
+    if settled && kill.never_passed() {
+        let mark = kill.course.ready.as_ref();
+        return Some(Fault {
+            what: format!(
+                "the program says that it is up, yet nothing answers on the pod's address at port {asked}: it listens on another port or on 127.0.0.1 only"
+            ),
+            line: mark.map(|m| m.line.clone()),
+            fix: format!(
+                "Let it listen on 0.0.0.0:{asked} (or the pod's address), or ask the port where it does listen: kubectl exec … ss -ltn shows it."
+            ),
+        });
+    }
+    None
+}
+
+fn loopback(listen: &Listen, asked: u16) -> Fault {
+    Fault {
+        what: format!("the program listens on {}:{asked} only, and the kubelet asks the pod's address", listen.host),
+        line: Some(listen.line.clone()),
+        fix: format!(
+            "Let it listen on 0.0.0.0:{asked} (or the pod's address), or check from inside with an exec probe."
+        ),
+    }
+}
+
+fn is_loopback(listen: &Listen) -> bool {
+    listen.host.starts_with("127.") || listen.host == "::1"
+}
+
+fn asks_loopback(kill: &Killed) -> bool {
+    match &kill.probe.action {
+        ProbeAction::Http { host: Some(host), .. } => host == "localhost" || host.starts_with("127."),
+        _ => false,
+    }
+}

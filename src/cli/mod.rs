@@ -1,7 +1,12 @@
 //! The front doors: run, diagnose, capture, causes, crd.
 
+mod answer;
+pub mod causes;
+pub mod diagnose;
+mod input;
 pub mod pages;
 pub mod run;
+mod table;
 
 use std::process::ExitCode;
 
@@ -19,6 +24,10 @@ struct Cli {
 enum Command {
     /// The operator: watch all pods, write a CrashDiagnosis, Events and metrics for each crash loop
     Run(Box<run::Args>),
+    /// Say why containers crash, from files
+    Diagnose(diagnose::Args),
+    /// List what can be diagnosed, or explain one reason in full
+    Causes(causes::Args),
     /// Print the CustomResourceDefinition
     Crd,
 }
@@ -27,10 +36,13 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::main(&args),
+        Command::Diagnose(args) => diagnose::main(&args),
+        Command::Causes(args) => causes::main(&args),
         Command::Crd => crd(),
     };
     match result {
         Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("crash-diagnosis: {error:#}");
             ExitCode::FAILURE
@@ -41,4 +53,13 @@ pub fn main() -> ExitCode {
 fn crd() -> anyhow::Result<ExitCode> {
     print!("{}", crate::api::crd_yaml()?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever read our output has seen enough (`| head`): that is a success.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| {
+        let io = e.downcast_ref::<std::io::Error>();
+        let json = e.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.map(std::io::Error::kind).or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }

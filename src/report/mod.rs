@@ -1,1 +1,3 @@
-//! See docs/architecture.md.
+//! Writes what was found: the CrashDiagnosis, Events, metrics.
+
+pub mod resource;

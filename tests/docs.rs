@@ -113,3 +113,37 @@ fn reasons_that_pages_speak_of_exist() {
         }
     }
 }
+#[test]
+fn links_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)").unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md"].iter().map(|f| root.join(f)).collect();
+    for dir in ["docs", "docs/causes", "charts/crash-diagnosis"] {
+        for entry in fs::read_dir(root.join(dir)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "md") {
+                files.push(path);
+            }
+        }
+    }
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        for target in link.captures_iter(&text).map(|c| c[1].to_owned()) {
+            let to = file.parent().unwrap().join(&target);
+            assert!(to.exists(), "{}: link to {target} leads nowhere", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_charts_crd_is_the_generated_one() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let generated = crash_diagnosis::api::crd_yaml().unwrap();
+    for copy in ["crds/crashdiagnoses.crashdiagnosis.dev.yaml", "charts/crash-diagnosis/files/crd.yaml"] {
+        if updating() {
+            fs::write(root.join(copy), &generated).unwrap();
+        }
+        let there = fs::read_to_string(root.join(copy)).unwrap();
+        assert_eq!(there, generated, "{copy}: run `make crds`");
+    }
+}

@@ -1,0 +1,8 @@
+{{- /* The flags of `crash-diagnosis run`. A flag that has its default is not named. */}}
+{{- define "crash-diagnosis.args" -}}
+- run
+- --lease-name={{ include "crash-diagnosis.fullname" . }}
+{{- range .Values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}

@@ -41,8 +41,11 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
         )
     };
     let text = format!("Killed for memory{after}: {relation} ({} in {}).", setting.text, setting.place);
-    let confidence = if crash.reason == "OOMKilled" { Confidence::Likely } else { Confidence::Possible };
-    let basis = if crash.reason == "OOMKilled" { Basis::Explained } else { Basis::Inferred };
+    // With another exit code the kernel took a child: whether it is the process that the setting is for, nobody says.
+    let (confidence, basis) = match (crash.reason.as_str(), crash.exit_code) {
+        ("OOMKilled", 137) => (Confidence::Likely, Basis::Explained),
+        _ => (Confidence::Possible, Basis::Inferred),
+    };
     let place = Evidence::new(setting.source, format!("{}: {}", setting.place, setting.text));
     let mut finding = Finding::new(Reason::RuntimeHeapExceedsLimit, confidence, basis, text).evidence(place);
     finding.evidence.extend(limit_evidence(case));
@@ -122,6 +125,13 @@ mod tests {
         let found =
             world(1024, "A", "b").with(|w| w.container().args = vec!["-Xmx".into(), "-Xmx2g".into()]).diagnose();
         assert!(found.summary.contains("-Xmx2g in command"), "{}", found.summary);
+    }
+
+    #[test]
+    fn a_childs_death_is_not_surely_the_settings() {
+        let found = world(1024, "NODE_OPTIONS", "--max-old-space-size=2048").crashed(2, "OOMKilled", 390).diagnose();
+        assert_eq!(found.reason, Reason::MemoryLimitExceeded);
+        assert_eq!(found.alternatives[0].reason, Reason::RuntimeHeapExceedsLimit);
     }
 
     #[test]

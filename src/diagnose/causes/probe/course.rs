@@ -84,12 +84,12 @@ static ANSWERED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static LISTEN_LINE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\blisten|\bserving\b|\brunning (?:on|at)\b|\bstarted (?:on|at)\b|\bbound to\b|\bbinding to\b|(?:server|tomcat|netty|jetty|http) started\b|\bport\(?s?\)?[ :=]+\d|\bavailable at\b")
+    Regex::new(r"(?i)\blisten(?:ing|s)?\b|\bserving\b|\brunning (?:on|at)\b|\bstarted (?:on|at)\b|\bbound to\b|\bbinding to\b|(?:server|tomcat|netty|jetty|http) started\b|\bport\(?s?\)?[ :=]+\d|\bavailable at\b")
         .expect("a valid pattern")
 });
 
 static NOT_OWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\bconnect|\bupstream|\bproxy(?:ing)? to|\bforward|\bdial|\bdatabase\b|\bredis\b|\bfail|\brefused|\berror\b|\binitialized with\b|\bstopped listening").expect("a valid pattern")
+    Regex::new(r"(?i)\bconnect|\bupstream|\bproxy(?:ing)? to|\bforward|\bdial|\bdatabase\b|\bredis\b|\bfail|\brefused|\berror\b|\binitialized with\b|\bconfigur(?:ing|ed)\b|listen-|\bstopped listening").expect("a valid pattern")
 });
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {

@@ -46,8 +46,7 @@ impl ProbeKill<'_> {
     /// What the probe said, without the `Liveness probe failed: ` before it; empty where nothing is known.
     pub fn text(&self) -> &str {
         let message = self.failure.map_or("", |e| e.message.as_str());
-        let after = ["probe failed:", "probe errored:"].iter().find_map(|m| message.split_once(m)).map_or("", |p| p.1);
-        after.trim()
+        message.split_once("probe failed:").map_or("", |p| p.1).trim()
     }
 }
 
@@ -99,15 +98,13 @@ fn kill_by(message: &str) -> Option<ProbeKind> {
     }
 }
 
-/// Which probe an `Unhealthy` event is about. Readiness never kills. Failures that could not be told (`errored and
-/// resulted in unknown state`) never kill either.
+/// Which probe an `Unhealthy` event is about. Readiness never kills. A probe that could not be run (`Liveness probe errored: …`,
+/// newer `… errored and resulted in unknown state: …`) is thrown away by the kubelet and never kills either.
 fn failure_of(message: &str) -> Option<ProbeKind> {
     let message = message.strip_prefix("(combined from similar events): ").unwrap_or(message);
-    if message.contains("resulted in unknown state") {
-        None
-    } else if message.starts_with("Liveness probe") {
+    if message.starts_with("Liveness probe failed") {
         Some(ProbeKind::Liveness)
-    } else if message.starts_with("Startup probe") {
+    } else if message.starts_with("Startup probe failed") {
         Some(ProbeKind::Startup)
     } else {
         None

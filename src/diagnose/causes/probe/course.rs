@@ -45,6 +45,8 @@ pub struct Course {
     pub starved: Option<String>,
     /// It is a Java program, by its log.
     pub java: bool,
+    /// The line of the log, counted from 0, at which the shutdown begins.
+    pub stop: Option<usize>,
 }
 
 static STOPPING: LazyLock<Regex> = LazyLock::new(|| {
@@ -138,10 +140,11 @@ fn clock(line: &str) -> Option<i64> {
 
 /// Reads the log of a run that started at `started` and took `ran` seconds.
 pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>) -> Course {
-    let all: Vec<&str> = log.text.lines().filter(|l| !l.trim().is_empty()).collect();
+    let all: Vec<(usize, &str)> = log.text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).collect();
     let tail = all.len().saturating_sub(40);
-    let end = all.iter().skip(tail).position(|l| STOPPING.is_match(l)).map_or(all.len(), |i| i + tail);
-    let lines = &all[..end];
+    let stop = all.iter().skip(tail).position(|(_, l)| STOPPING.is_match(l)).map(|i| i + tail);
+    let lines: Vec<&str> = all[..stop.unwrap_or(all.len())].iter().map(|(_, l)| *l).collect();
+    let lines = lines.as_slice();
     let zero = zero(log, lines, started, ran);
     let mark = |line: &str| {
         let at = zero.zip(clock(line)).map(|(z, c)| (c - z).rem_euclid(DAY));
@@ -157,6 +160,7 @@ pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>) -> Course {
         last: lines.iter().rev().find(|l| clock(l).is_some()).or(lines.last()).map(|l| mark(l)),
         starved: lines.iter().find(|l| STARVED.is_match(l)).map(|l| crate::diagnose::words::cut(l, 300)),
         java: lines.iter().take(200).any(|l| JAVA.is_match(l)),
+        stop: stop.map(|i| all[i].0),
     }
 }
 

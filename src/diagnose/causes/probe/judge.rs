@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::{Killed, advice, misconfigured};
+use crate::diagnose::facts::ProbeAction;
 use crate::diagnose::stop::ProbeKind;
 use crate::diagnose::{Basis, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -20,7 +21,8 @@ pub fn judge(kill: &Killed) -> Finding {
         return startup_failed(kill);
     }
     if kill.never_passed() && up != Some(true) && !always_ready(kill) {
-        return in_start(kill);
+        // Whoever answers too late has opened the port already: without a start under way it is the answer that is slow.
+        return if kill.failure == Failure::Timeout && !kill.progressing() { running(kill) } else { in_start(kill) };
     }
     running(kill)
 }
@@ -86,6 +88,9 @@ fn in_start(kill: &Killed) -> Finding {
     if let Some(finding) = strict_in_start(kill) {
         return finding;
     }
+    if kill.probe.failure_threshold <= 1 && soon_up(kill) {
+        return too_hasty(kill, false);
+    }
     let p = &kill.probe;
     let late = kill.course.ready.as_ref().and_then(|m| m.at).filter(|_| kill.was_up() == Some(false));
     let up = match late {
@@ -108,6 +113,12 @@ fn in_start(kill: &Killed) -> Finding {
     }
     finding.against.push("nothing shows that it would have come up with more time".into());
     advice::startup_probe(kill, finding)
+}
+
+/// It was up, or is seen to be up in the run after, within what three failures would have allowed.
+fn soon_up(kill: &Killed) -> bool {
+    let up = kill.course.ready.as_ref().and_then(|m| m.at).or_else(|| kill.observed_start());
+    up.is_some_and(|at| at <= kill.probe.initial_delay + 2 * kill.probe.period)
 }
 
 /// An answer of 5xx while starting is a strict endpoint, where nothing shows a start under way or a dependency is blamed.
@@ -138,24 +149,46 @@ fn strict(kill: &Killed) -> Finding {
 
 /// It was up, and then failed its probe.
 fn running(kill: &Killed) -> Finding {
-    let p = &kill.probe;
-    if p.failure_threshold <= 1 && !kill.never_passed() {
-        let text = format!(
-            "Killed by its {}{} after a single failed check ({}).",
-            kill.name(),
-            kill.when(),
-            kill.failure.words()
-        );
-        let finding = Finding::new(Reason::ThresholdTooLow, Confidence::Likely, kill.basis(true), text);
-        return advice::threshold(kill, last_line(kill, kill.evidence(finding)));
+    if hasty(kill) && !kill.never_passed() {
+        return too_hasty(kill, true);
     }
     match kill.failure {
         Failure::Status(_) | Failure::NotServing => strict(kill),
         Failure::Timeout => {
             throttled(kill, false).unwrap_or_else(|| if slow(kill) { too_slow(kill) } else { hangs(kill) })
         }
+        Failure::Silent if kill.probe.timeout <= 1 && calls_out(kill) => too_slow(kill),
         Failure::Other | Failure::Silent | Failure::FileAbsent if kill.never_passed() => never_passes(kill),
         _ => hangs(kill),
+    }
+}
+
+/// So few or so quick failures kill that a hiccup is enough.
+fn hasty(kill: &Killed) -> bool {
+    let p = &kill.probe;
+    p.failure_threshold <= 1 || kill.patience() <= 6 || (p.failure_threshold == 2 && kill.patience() <= 20)
+}
+
+fn too_hasty(kill: &Killed, up: bool) -> Finding {
+    let p = &kill.probe;
+    let few = match p.failure_threshold {
+        ..=1 => "a single failed check".to_owned(),
+        n => format!("{n} failed checks within {}", words::seconds(kill.patience())),
+    };
+    let text = format!("Killed by its {}{} after {few} ({}).", kill.name(), kill.when(), kill.failure.words());
+    let finding = Finding::new(Reason::ThresholdTooLow, Confidence::Likely, kill.basis(up), text);
+    advice::threshold(kill, last_line(kill, kill.evidence(finding)))
+}
+
+/// An exec probe that does more than look at a file or process: older runtimes report its timeout without a word.
+fn calls_out(kill: &Killed) -> bool {
+    const TESTS: &[&str] = &["test", "[", "pgrep", "cat", "ls", "stat", "find", "grep"];
+    match &kill.probe.action {
+        ProbeAction::Exec(command) => {
+            let first = command.first().map_or("", |c| c.rsplit('/').next().unwrap_or_default());
+            !TESTS.contains(&first)
+        }
+        _ => false,
     }
 }
 

@@ -57,7 +57,7 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             "Register grpc.health.v1.Health in the server, correct grpc.service, or use a tcpSocket probe.",
         ),
         Failure::Status(code @ (404 | 405 | 410)) if !kill.starting() || code != 404 => path(kill, code),
-        Failure::Status(404) if !progress(kill) => path(kill, 404),
+        Failure::Status(404) if !kill.progressing() => path(kill, 404),
         Failure::Status(code @ (401 | 403 | 407)) => Fault::new(
             format!("the path wants credentials (HTTP {code})"),
             "Ask a path that needs no login, or send the header it wants (httpGet.httpHeaders).",
@@ -94,11 +94,6 @@ fn path(kill: &Killed, code: u16) -> Fault {
             "Ask a path that it serves: check with kubectl exec … curl, or in its documentation; context paths and base URLs count.{readiness}"
         ),
     )
-}
-
-/// The log goes on telling of work up to the end.
-fn progress(kill: &Killed) -> bool {
-    kill.starting() && kill.course.lines >= 3
 }
 
 fn is_tls(kill: &Killed) -> bool {

@@ -76,6 +76,18 @@ impl Killed<'_> {
         self.course.lines > 0 && self.course.served.is_none() && self.course.ready.is_none()
     }
 
+    /// Whether that start went on up to the kill: its last line is no older than a period.
+    fn progressing(&self) -> bool {
+        let last = self.course.last.as_ref().and_then(|m| m.at);
+        let recent = last.zip(self.kill.after).is_none_or(|(last, kill)| last + self.probe.period + 5 >= kill);
+        self.starting() && self.course.lines >= 3 && recent
+    }
+
+    /// Seconds of failures in a row that kill.
+    fn patience(&self) -> i64 {
+        self.probe.period * self.probe.failure_threshold.max(1)
+    }
+
     /// Whether the log holds an explanation that beats the probe's symptom: something that keeps the program from coming up, or
     /// that makes a running one stop answering.
     fn log_explains(&self, up: bool) -> bool {
@@ -100,7 +112,9 @@ impl Killed<'_> {
             LibraryMissing,
             BadData,
         ];
-        self.case.log().failures.iter().any(|f| {
+        // What is said after the kill's SIGTERM is its consequence.
+        let before = |line: usize| self.course.stop.is_none_or(|stop| line < stop);
+        self.case.log().failures.iter().filter(|f| before(f.line)).any(|f| {
             let fatal = f.weight == Weight::Terminal;
             (f.weight > Weight::Hint && HANGS.contains(&f.concept))
                 || (!up && f.weight > Weight::Hint && BLOCKS.contains(&f.concept))

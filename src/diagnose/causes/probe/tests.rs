@@ -217,3 +217,40 @@ fn readiness_alone_is_never_blamed() {
     );
     assert_eq!(reason(&world), Reason::UnknownError);
 }
+
+#[test]
+fn one_failure_of_a_start_that_three_would_have_let_through() {
+    let world = killed(11, REFUSED)
+        .log("22:13:25 INFO loading\n22:13:33 INFO server started\n")
+        .with(|w| w.container().liveness = Some(Probe { failure_threshold: 1, ..http() }));
+    assert_eq!(reason(&world), Reason::ThresholdTooLow);
+}
+
+#[test]
+fn two_failures_within_two_seconds() {
+    let world = killed(3_000, TIMEOUT)
+        .with(|w| w.container().liveness = Some(Probe { failure_threshold: 2, period: 1, ..http() }));
+    assert_eq!(reason(&world), Reason::ThresholdTooLow);
+}
+
+#[test]
+fn a_probe_that_could_not_be_run_never_kills() {
+    let world = World::new()
+        .crashed(137, "Error", 62)
+        .with(|w| w.container().liveness = Some(http()))
+        .event("Unhealthy", "Liveness probe errored and resulted in unknown state: rpc error: code = Unknown desc = failed to exec in container: … exec: \"curl\": executable file not found in $PATH", 60)
+        .with(|w| w.cluster.events[0].count = 6);
+    assert_eq!(reason(&world), Reason::TerminatedBySignal);
+}
+
+#[test]
+fn a_slow_answer_without_a_word_in_the_log() {
+    assert_eq!(reason(&killed(33, TIMEOUT)), Reason::ProbeTimeout);
+    assert_eq!(reason(&killed(32, TIMEOUT).log(STARTING)), Reason::SlowStart);
+}
+
+#[test]
+fn a_grpc_port_where_nothing_listens_yet() {
+    let said = "timeout: failed to connect service \"10.0.0.1:8080\" within 1s: context deadline exceeded";
+    assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
+}

@@ -9,7 +9,7 @@
 # build_recipe NAME FILE : prints the archive's path
 build_recipe() {
   local name=$1 file=$2 hash
-  hash=$(cat "$file" "$IMAGES/lib.sh" "$IMAGES"/*.c "$HERE"/go/node/image/*.go | sha256sum)
+  hash=$(cat "$file" "$IMAGES/lib.sh" "$IMAGES"/*.c "$IMAGES"/*.sh "$HERE"/go/node/image/*.go | sha256sum)
   ARCHIVE=$CACHE/images/$name-${hash:0:12}.tar
   mkdir -p "$CACHE/images"
   [[ -f $ARCHIVE ]] || with_lock "$CACHE/images/.lock-$name" make_recipe "$name" "$file"
@@ -44,15 +44,16 @@ unpack_packages() {
   local work=$1 debs=$CACHE/images/debs deb dir log
   shift
   command -v apt-get >/dev/null || die "images of Debian packages need apt-get"
-  mkdir -p "$debs/partial" "$work/apt"
+  mkdir -p "$debs/partial" "$work/apt/none/partial"
   : >"$work/apt/status" # as if nothing were installed: every dependency is taken
   log=$work/apt/log
-  local apt=(apt-get -y -q --no-install-recommends -o "Dir::State::status=$work/apt/status" -o "Dir::Cache::archives=$debs"
-    -o APT::Sandbox::User=root -o Debug::NoLocking=true)
-  "${apt[@]}" install --print-uris "$@" >"$log" 2>&1 || { apt-get update >/dev/null 2>&1 && "${apt[@]}" install --print-uris "$@" >"$log" 2>&1; } ||
+  local apt=(apt-get -y -q --no-install-recommends -o "Dir::State::status=$work/apt/status" -o APT::Sandbox::User=root -o Debug::NoLocking=true)
+  # apt lists only what it would have to download: an empty folder makes that everything
+  local resolve=("${apt[@]}" -o "Dir::Cache::archives=$work/apt/none" install --print-uris "$@")
+  "${resolve[@]}" >"$log" 2>&1 || { apt-get update >/dev/null 2>&1 && "${resolve[@]}" >"$log" 2>&1; } ||
     { tail -n 10 "$log" >&2 && die "apt cannot resolve: $*"; }
   sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p" "$log" >"$work/apt/files"
-  "${apt[@]}" install --download-only "$@" >>"$log" 2>&1 || { tail -n 10 "$log" >&2 && die "apt cannot download: $*"; }
+  "${apt[@]}" -o "Dir::Cache::archives=$debs" install --download-only "$@" >>"$log" 2>&1 || { tail -n 10 "$log" >&2 && die "apt cannot download: $*"; }
   for dir in bin sbin lib lib64; do
     mkdir -p "$work/root/usr/$dir"
     ln -s "usr/$dir" "$work/root/$dir"

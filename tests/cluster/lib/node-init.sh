@@ -25,7 +25,8 @@ mount --make-rshared / # volumes with mount propagation need a shared root; no f
 
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 || true
 ip link set lo up
-ip link add cni0 type bridge forward_delay 0
+# An address of its own: otherwise it changes as pods come and go, and those who know it lose the way
+ip link add cni0 address 0a:58:"$(printf '%02x:%02x:%02x:%02x' ${GATEWAY//./ })" type bridge forward_delay 0
 ip address add "$GATEWAY/22" dev cni0
 ip link set cni0 up
 until ip link set host0 master cni0 2>/dev/null; do sleep 0.02; done # this machine's cable comes from outside

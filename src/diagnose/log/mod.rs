@@ -2,6 +2,21 @@
 
 use super::Target;
 
+mod analyse;
+mod concepts;
+mod excerpt;
+mod records;
+mod severity;
+mod structured;
+mod subject;
+mod target;
+mod terminal;
+mod text;
+#[cfg(test)]
+mod tests;
+
+pub use analyse::analyse;
+
 /// Kinds of failure that a log can tell, independent of wording, language and library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Concept {
@@ -15,6 +30,8 @@ pub enum Concept {
     CertificateInvalid,
     /// A file or folder is missing.
     FileMissing,
+    /// A folder stands where a file should be, or the other way round; a mounted file cannot be replaced.
+    NotDirectory,
     /// Access denied by file permissions.
     FilePermission,
     /// Operation not permitted: low port, capability, setuid, chown ...
@@ -41,6 +58,8 @@ pub enum Concept {
     CommandNotExecutable,
     /// exec format error.
     WrongArchitecture,
+    /// The image's content is broken: a corrupt jar, byte code of another version.
+    BadImage,
     /// The runtime's own heap is exhausted (Java, V8, ...).
     HeapExhausted,
     /// malloc or mmap failed, std::bad_alloc, "Cannot allocate memory".
@@ -122,9 +141,4 @@ impl LogReport {
     pub fn target(&self) -> Option<&Target> {
         self.failures.iter().find_map(|f| f.target.as_ref())
     }
-}
-
-/// Reads a log.
-pub fn analyse(text: &str) -> LogReport {
-    LogReport { read: true, lines: text.lines().filter(|l| !l.trim().is_empty()).count(), ..LogReport::default() }
 }

@@ -1,0 +1,217 @@
+//! Structured records: JSON, logfmt, klog, and console lines with a JSON tail, made into a level and readable text.
+
+use serde_json::{Map, Value};
+
+use super::severity::{self, Severity};
+
+/// A structured line, read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Structured {
+    /// Its level, where it gives one.
+    pub severity: Severity,
+    /// Message and error, one per line; then exceptions and stacks.
+    pub text: String,
+}
+
+const LEVEL: &[&str] = &["level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l", "s", "Level", "LogLevel"];
+const MESSAGE: &[&str] =
+    &["msg", "message", "@m", "@mt", "event", "textPayload", "log", "short_message", "Message", "body", "RenderedMessage"];
+const ERROR: &[&str] = &[
+    "error", "err", "exception", "error.message", "errorMessage", "error_message", "@x", "Exception", "exc_info", "cause",
+    "reason", "errors", "detail", "details", "attr", "thrown", "Error", "errmsg", "failure", "exception.message",
+];
+const STACK: &[&str] =
+    &["stack_trace", "stack", "stacktrace", "error.stack_trace", "stackTrace", "StackTrace", "trace", "traceback", "errorVerbose"];
+
+/// Most bytes of text taken from one record.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// Reads a line as a structured record; `None` where it is plain text.
+pub(crate) fn read(line: &str) -> Option<Structured> {
+    let line = line.trim_start();
+    if line.starts_with('{') {
+        return json(line);
+    }
+    if let Some(start) = line.find("{\"")
+        && line.ends_with('}')
+        && start > 0
+    {
+        return console(line, start);
+    }
+    if line.contains("msg=") || line.contains("err=") || line.contains("error=") {
+        return logfmt(line);
+    }
+    None
+}
+
+fn json(line: &str) -> Option<Structured> {
+    let Value::Object(map) = serde_json::from_str(line).ok()? else { return None };
+    Some(from_map(&map))
+}
+
+fn from_map(map: &Map<String, Value>) -> Structured {
+    // one level of nesting: {"log": {"level": ...}}, {"error": {"message": ..., "stack_trace": ...}}
+    let find = |names: &[&str]| names.iter().find_map(|n| map.get(*n).or_else(|| dotted(map, n)));
+    let severity = find(LEVEL).map_or(Severity::Unknown, |v| severity::of_field(&scalar(v)));
+    let mut text = String::new();
+    for names in [MESSAGE, ERROR, STACK] {
+        for name in names {
+            // `log` is the text with fluent-bit, and an object of settings with ECS
+            let value = map.get(*name).or_else(|| dotted(map, name)).filter(|v| *name != "log" || v.is_string());
+            if let Some(value) = value {
+                add(&mut text, value, 0);
+            }
+        }
+    }
+    let text = super::text::head(&text, MAX_TEXT).to_owned();
+    Structured { severity, text }
+}
+
+fn dotted<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let (outer, inner) = name.split_once('.')?;
+    map.get(outer)?.as_object()?.get(inner)
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn add(out: &mut String, value: &Value, depth: usize) {
+    if depth > 3 || out.len() > MAX_TEXT {
+        return;
+    }
+    match value {
+        Value::String(s) if !s.trim().is_empty() => {
+            if !out.contains(s.trim()) {
+                if !out.is_empty() {
+                    out.push('\n');
+                }
+                out.push_str(s.trim());
+            }
+        }
+        Value::Array(items) => items.iter().take(20).for_each(|v| add(out, v, depth + 1)),
+        Value::Object(map) => {
+            // an error object: its message first, its stack last
+            let rank = |k: &str| if MESSAGE.contains(&k) { 0 } else { 1 + i32::from(STACK.contains(&k)) };
+            let mut entries: Vec<_> = map.iter().take(20).collect();
+            entries.sort_by_key(|(k, _)| rank(k));
+            entries.into_iter().for_each(|(_, v)| add(out, v, depth + 1));
+        }
+        _ => {}
+    }
+}
+
+/// `2024-01-01T00:00:00Z\tERROR\tsetup\tproblem running manager\t{"error": "..."}`
+fn console(line: &str, start: usize) -> Option<Structured> {
+    let tail = json(&line[start..])?;
+    let before = line[..start].trim_end();
+    let text = if tail.text.is_empty() { before.to_owned() } else { format!("{before}\n{}", tail.text) };
+    Some(Structured { severity: severity::of_line(before), text })
+}
+
+/// `level=error msg="..." err="..."`, also behind a klog header: the message and the error value as lines of text.
+fn logfmt(line: &str) -> Option<Structured> {
+    let mut message = None;
+    let mut error = None;
+    let mut level = None;
+    for (key, value) in pairs(line) {
+        match key {
+            "msg" | "message" => message = message.or(Some(value)),
+            "err" | "error" | "reason" | "cause" | "exception" => error = error.or(Some(value)),
+            "level" | "lvl" | "severity" => level = level.or(Some(value)),
+            _ => {}
+        }
+    }
+    if message.is_none() && error.is_none() {
+        return None;
+    }
+    let severity = level.map_or_else(|| severity::of_line(line), |l| severity::of_field(&l));
+    // a klog structured line has its message before the first pair, in quotes
+    let message = message.or_else(|| {
+        let (_, rest) = line.split_once("] \"")?;
+        rest.split_once('"').map(|(m, _)| m.to_owned())
+    });
+    let text = match (message, error) {
+        (Some(m), Some(e)) if e != "null" && e != "<nil>" && e != "nil" => format!("{m}\n{e}"),
+        (Some(m), _) => m,
+        (None, Some(e)) => e,
+        (None, None) => return None,
+    };
+    Some(Structured { severity, text })
+}
+
+/// `key=value` and `key="quoted \" value"`.
+fn pairs(line: &str) -> impl Iterator<Item = (&str, String)> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        loop {
+            let eq = rest.find('=')?;
+            let key_start = rest[..eq].rfind([' ', '\t', ']']).map_or(0, |n| n + 1);
+            let key = &rest[key_start..eq];
+            let after = &rest[eq + 1..];
+            let (value, next) = if let Some(quoted) = after.strip_prefix('"') { unquote(quoted) } else { bare(after) };
+            rest = next;
+            if !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
+                return Some((key, value));
+            }
+        }
+    })
+}
+
+fn bare(text: &str) -> (String, &str) {
+    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    (text[..end].to_owned(), &text[end..])
+}
+
+fn unquote(text: &str) -> (String, &str) {
+    let mut out = String::new();
+    let mut escaped = false;
+    for (i, c) in text.char_indices() {
+        match (escaped, c) {
+            (true, 'n') => out.push('\n'),
+            (true, 't') => out.push('\t'),
+            (true, other) => out.push(other),
+            (false, '\\') => {
+                escaped = true;
+                continue;
+            }
+            (false, '"') => return (out, &text[i + 1..]),
+            (false, other) => out.push(other),
+        }
+        escaped = false;
+    }
+    (out, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_json_with_nested_errors() {
+        let got = read(r#"{"log":{"level":"fatal"},"message":"start failed","error":{"message":"dial tcp: refused","code":5}}"#);
+        assert_eq!(got, Some(Structured { severity: Severity::Fatal, text: "start failed\ndial tcp: refused".into() }));
+        let got = read(r#"{"level":60,"msg":"x","err":{"type":"Error","stack":"Error: boom\n    at a"}}"#).unwrap();
+        assert_eq!(got.severity, Severity::Fatal);
+        assert!(got.text.contains("Error: boom\n    at a"));
+    }
+
+    #[test]
+    fn reads_logfmt_and_klog_pairs() {
+        let got = read(r#"time="2023" level=fatal msg="cannot \"x\"" error="open /a: denied""#);
+        assert_eq!(got, Some(Structured { severity: Severity::Fatal, text: "cannot \"x\"\nopen /a: denied".into() }));
+        let got = read(r#"E0117 20:32:24.070000       1 webhook.go:142] "Failed to start" err="listen tcp :443: x" a=1"#);
+        assert_eq!(got, Some(Structured { severity: Severity::Error, text: "Failed to start\nlisten tcp :443: x".into() }));
+    }
+
+    #[test]
+    fn reads_zap_console() {
+        let got = read("1.6\tERROR\tsetup\tproblem running manager\t{\"error\": \"no kind\"}").unwrap();
+        assert_eq!(got.severity, Severity::Error);
+        assert!(got.text.ends_with("\nno kind"));
+        assert_eq!(read("plain text"), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Which of the failures in a log ended the program.
+//!
+//! A failure earns points for its level, for being uncaught, for naming a reason, for standing at the end; it loses them where the
+//! program went on, tried again, succeeded later, or was already going down. A line that only says *that* it failed hands the place to
+//! the nearest line before it that says why.
+
+use super::concepts::Strength;
+use super::severity::Severity;
+use super::{Concept, Failure, Weight};
+use crate::diagnose::Target;
+
+/// A failure as it stands in the log, before it is judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub line: usize,
+    pub record: usize,
+    pub concept: Concept,
+    pub strength: Strength,
+    pub severity: Severity,
+    pub uncaught: bool,
+    /// The wording takes it back: retrying, skipped, ignored.
+    pub softened: bool,
+    pub quote: String,
+    pub subject: Option<String>,
+    pub target: Option<Target>,
+}
+
+/// What else the log says, by line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marks {
+    /// Lines that say the program is going down on purpose.
+    pub shutdown: Vec<usize>,
+    /// Lines that say a connection or the start succeeded.
+    pub success: Vec<usize>,
+    /// Lines of ordinary activity (records without failure, noise or shutdown).
+    pub activity: Vec<usize>,
+}
+
+/// Ordinary lines after a failure until it cannot be the end of the program.
+const TRAILING_MAX: usize = 12;
+/// Most failures reported.
+const MAX_FAILURES: usize = 8;
+
+fn count_after(lines: &[usize], line: usize) -> usize {
+    lines.len() - lines.partition_point(|l| *l <= line)
+}
+
+fn is_peer(concept: Concept) -> bool {
+    matches!(concept, Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid)
+}
+
+struct Judged {
+    found: Found,
+    points: i32,
+    weight: Weight,
+}
+
+/// Judges what was found (in order of lines) and returns the failures, most causal first.
+pub(crate) fn judge(found: Vec<Found>, marks: &Marks) -> Vec<Failure> {
+    let mut judged: Vec<Judged> = found
+        .iter()
+        .enumerate()
+        .map(|(i, f)| {
+            let (points, weight) = weigh(f, i, &found, marks);
+            Judged { found: f.clone(), points, weight }
+        })
+        .collect();
+    hand_over(&mut judged);
+    judged.sort_by_key(|j| std::cmp::Reverse((j.points, j.found.line)));
+    let mut failures: Vec<Failure> = Vec::new();
+    for j in judged {
+        let same = |f: &Failure| f.concept == j.found.concept && f.subject == j.found.subject && f.target == j.found.target;
+        if failures.iter().any(same) {
+            continue;
+        }
+        failures.push(Failure {
+            concept: j.found.concept,
+            weight: j.weight,
+            quote: j.found.quote,
+            line: j.found.line,
+            subject: j.found.subject,
+            target: j.found.target,
+        });
+        if failures.len() == MAX_FAILURES {
+            break;
+        }
+    }
+    failures
+}
+
+fn weigh(f: &Found, index: usize, all: &[Found], marks: &Marks) -> (i32, Weight) {
+    let trailing = count_after(&marks.activity, f.line);
+    let shutdown_before = marks.shutdown.iter().any(|s| *s < f.line && count_after(&marks.success, *s) == 0);
+    let failed_before_shutdown = shutdown_before
+        && marks.shutdown.iter().any(|s| *s < f.line && all[..index].iter().any(|e| e.line < *s && e.severity >= Severity::Unknown && !e.softened));
+    let recovered = count_after(&marks.success, f.line) > 0
+        && !all[index + 1..].iter().any(|l| l.concept == f.concept && l.line > last_before(&marks.success, usize::MAX));
+    let last = all[index + 1..].iter().all(|l| l.strength <= Strength::Wrapper || l.record == f.record);
+    let loud = f.uncaught || f.severity == Severity::Fatal;
+    let mut points = match f.severity {
+        Severity::Fatal => 50,
+        Severity::Error => 30,
+        Severity::Unknown => 26,
+        Severity::Warn => 10,
+        Severity::Info => 4,
+    };
+    points += match f.strength {
+        Strength::Strong => 15,
+        Strength::Weak => 5,
+        Strength::Wrapper | Strength::None => -10,
+    };
+    points += if f.uncaught { 30 } else { 0 };
+    points -= if f.softened { 18 } else { 0 };
+    points += if last { 18 } else { 0 };
+    points += 8 - i32::try_from(all.len() - index).unwrap_or(8).min(8);
+    points -= if failed_before_shutdown { 40 } else if shutdown_before { 25 } else { 0 };
+    points -= match (recovered, loud, is_peer(f.concept)) {
+        (true, false, true) => 40,
+        (true, false, false) => 25,
+        (true, true, true) => 15,
+        _ => 0,
+    };
+    points -= if trailing > TRAILING_MAX { 15 } else { 0 };
+    let quiet = f.severity <= Severity::Warn && !f.uncaught;
+    let weight = if (recovered && !loud) || (shutdown_before && !loud) || (f.softened && !last) {
+        Weight::Hint
+    } else if trailing <= TRAILING_MAX && (loud || (last && !quiet && !f.softened)) {
+        Weight::Terminal
+    } else if quiet && !last {
+        Weight::Hint
+    } else {
+        Weight::Error
+    };
+    (points, weight)
+}
+
+fn last_before(lines: &[usize], line: usize) -> usize {
+    lines.iter().copied().rfind(|l| *l < line).unwrap_or(0)
+}
+
+/// Where the best failure does not say why, the nearest one before it that does takes its place.
+fn hand_over(judged: &mut [Judged]) {
+    let Some(best) = (0..judged.len()).max_by_key(|i| (judged[*i].points, judged[*i].found.line)) else { return };
+    let (top, weight) = (&judged[best].found, judged[best].weight);
+    if top.strength == Strength::Strong {
+        return;
+    }
+    // how far back, and how loud, an explanation may stand
+    let (reach, level, floor) = match (top.strength, top.concept) {
+        (Strength::Wrapper, _) => (usize::MAX, Severity::Info, 0),
+        (_, Concept::CannotConnect) => (200, Severity::Info, 10),
+        (_, Concept::OtherError) => (12, Severity::Unknown, 26),
+        _ => (6, Severity::Unknown, 26),
+    };
+    let explains = |j: &Judged| {
+        j.found.strength == Strength::Strong
+            && j.found.line <= top.line
+            && top.line - j.found.line <= reach
+            && j.found.severity >= level
+            && j.points >= floor
+    };
+    let explanation = (0..best).filter(|i| explains(&judged[*i])).max_by_key(|i| (judged[*i].points, *i));
+    let fallback = || (0..best).filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20).max_by_key(|i| judged[*i].points);
+    let chosen = explanation.or_else(|| (top.strength == Strength::Wrapper).then(fallback).flatten());
+    if let Some(i) = chosen {
+        let points = judged[best].points;
+        judged[i].points = points + 1;
+        judged[i].weight = judged[i].weight.max(weight);
+    }
+}

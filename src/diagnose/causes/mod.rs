@@ -3,6 +3,7 @@
 pub mod ended;
 pub mod memory;
 pub mod probe;
+pub mod said;
 
 use super::{Case, Finding, Reason};
 
@@ -35,6 +36,36 @@ pub static RULES: &[Rule] = &[
         ],
         examine: probe::examine,
     },
+    // What the program itself said, last and fatally.
+    Rule { reasons: &[Reason::WrongArchitecture], examine: said::architecture::examine },
+    Rule { reasons: &[Reason::MissingSharedLibrary], examine: said::library::examine },
+    Rule {
+        reasons: &[Reason::EntrypointNotFound, Reason::EntrypointNotExecutable],
+        examine: said::entrypoint::examine,
+    },
+    Rule { reasons: &[Reason::CorruptImage], examine: said::corrupt::examine },
+    Rule { reasons: &[Reason::MissingEnvironmentVariable], examine: said::environment::examine },
+    Rule {
+        reasons: &[Reason::ConfigFileNotFound, Reason::ConfigPermissionDenied],
+        examine: said::config_file::examine,
+    },
+    Rule { reasons: &[Reason::MountPathConflict], examine: said::mount_conflict::examine },
+    Rule { reasons: &[Reason::VolumePermissionDenied], examine: said::volume_permission::examine },
+    Rule { reasons: &[Reason::ReadOnlyFilesystem], examine: said::read_only::examine },
+    Rule { reasons: &[Reason::DiskFull], examine: said::disk::examine },
+    Rule { reasons: &[Reason::ProcessLimitExceeded], examine: said::limits::examine },
+    Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: said::memory::examine },
+    Rule { reasons: &[Reason::CertificateInvalid], examine: said::certificate::examine },
+    Rule { reasons: &[Reason::DependencyAuthFailed], examine: said::credentials::examine },
+    Rule { reasons: &[Reason::DependencyUnavailable], examine: said::dependency::examine },
+    Rule { reasons: &[Reason::PortConflict], examine: said::port::examine },
+    Rule { reasons: &[Reason::PermissionDenied], examine: said::permission::examine },
+    Rule { reasons: &[Reason::MissingModule], examine: said::module::examine },
+    Rule { reasons: &[Reason::InvalidArguments], examine: said::arguments::examine },
+    Rule { reasons: &[Reason::InvalidConfiguration], examine: said::configuration::examine },
+    Rule { reasons: &[Reason::NodeFault], examine: said::node_feature::examine },
+    Rule { reasons: &[Reason::Segfault, Reason::Aborted], examine: said::signal::examine },
+    Rule { reasons: &[Reason::UnhandledException], examine: said::exception::examine },
     // How the process ended, where nothing more specific is known.
     Rule { reasons: &[Reason::TerminatedBySignal], examine: ended::stopped::examine },
     Rule { reasons: &[Reason::CompletedUnexpectedly], examine: ended::completed::examine },

@@ -25,23 +25,183 @@ const MAX_QUOTE: usize = 400;
 
 /// Words without which a line reports no failure: the cheap sieve before the tables.
 const TROUBLE: &[&str] = &[
-    "err", "fail", "fatal", "panic", "exception", "traceback", "refused", "denied", "not found", "no such", "cannot", "can't",
-    "can not", "couldn't", "could not", "unable", "invalid", "missing", "unknown", "timed out", "timeout", "not permitted", "already in use",
-    "address in use", "out of memory", "memory", "abort", "segmentation", "segfault", "emerg", "crit", "unauthorized", "forbidden", "expired", "x509:",
-    "certificate", "no space", "read-only", "read only", "unbound", "not set", "must", "require", "undefined", "unrecogni", "unexpected", "exec ",
-    "exiting", "giving up", "gave up", "not a directory", "is a directory", "corrupt", "illegal", "bad ", "does not exist", "doesn't exist", "not exist",
-    "lookup", "eof", "reset by peer", "no route", "unreachable", "terminat", "caused by", "crash", "deadline", "no module", "sigsegv",
-    "sigabrt", "exited", "exit status", "wrong", "not available", "unavailable", "disk full", "disk quota", "not valid", "unsupported",
-    "not supported", "deprecated", "not authorized", "not writ", "not readable", "not configured", "not defined", "not provided", "not specified",
-    "lost", "down", "alert", "severe", "stopped", "not reachable", "gone away", "incompatible", "mismatch", "tampered", "insufficient", "too many",
-    "too low", "not enough", "not been set", "not executable", "no brokers", "nobrokers", "nohost", "no host", "not ready", "is empty", "please set",
-    "pkix", "econn", "enotfound", "eacces", "eperm", "enoent", "erofs", "enospc", "eai_", "etimedout", "eaddr", "refus", "the database system is", "uncaught", "unhandled",
-    "no license", "license", "malformed", "duplicate", "no healthy", "noauth", "wrongpass", "401", "403", "502", "503", "504", "as root", "unsatisfied",
-    "no value", "default credentials", "no matches for kind", "caches to sync", "not a valid", "is not a", "dialing", "no living", "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known", "name does not", "no address",
-    "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet", "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
+    "err",
+    "fail",
+    "fatal",
+    "panic",
+    "exception",
+    "traceback",
+    "refused",
+    "denied",
+    "not found",
+    "no such",
+    "cannot",
+    "can't",
+    "can not",
+    "couldn't",
+    "could not",
+    "unable",
+    "invalid",
+    "missing",
+    "unknown",
+    "timed out",
+    "timeout",
+    "not permitted",
+    "already in use",
+    "address in use",
+    "out of memory",
+    "memory",
+    "abort",
+    "segmentation",
+    "segfault",
+    "emerg",
+    "crit",
+    "unauthorized",
+    "forbidden",
+    "expired",
+    "x509:",
+    "certificate",
+    "no space",
+    "read-only",
+    "read only",
+    "unbound",
+    "not set",
+    "must",
+    "require",
+    "undefined",
+    "unrecogni",
+    "unexpected",
+    "exec ",
+    "exiting",
+    "giving up",
+    "gave up",
+    "not a directory",
+    "is a directory",
+    "corrupt",
+    "illegal",
+    "bad ",
+    "does not exist",
+    "doesn't exist",
+    "not exist",
+    "lookup",
+    "eof",
+    "reset by peer",
+    "no route",
+    "unreachable",
+    "terminat",
+    "caused by",
+    "crash",
+    "deadline",
+    "no module",
+    "sigsegv",
+    "sigabrt",
+    "exited",
+    "exit status",
+    "wrong",
+    "not available",
+    "unavailable",
+    "disk full",
+    "disk quota",
+    "not valid",
+    "unsupported",
+    "not supported",
+    "deprecated",
+    "not authorized",
+    "not writ",
+    "not readable",
+    "not configured",
+    "not defined",
+    "not provided",
+    "not specified",
+    "lost",
+    "down",
+    "alert",
+    "severe",
+    "stopped",
+    "not reachable",
+    "gone away",
+    "incompatible",
+    "mismatch",
+    "tampered",
+    "insufficient",
+    "too many",
+    "too low",
+    "not enough",
+    "not been set",
+    "not executable",
+    "no brokers",
+    "nobrokers",
+    "nohost",
+    "no host",
+    "not ready",
+    "is empty",
+    "please set",
+    "pkix",
+    "econn",
+    "enotfound",
+    "eacces",
+    "eperm",
+    "enoent",
+    "erofs",
+    "enospc",
+    "eai_",
+    "etimedout",
+    "eaddr",
+    "refus",
+    "the database system is",
+    "uncaught",
+    "unhandled",
+    "no license",
+    "license",
+    "malformed",
+    "duplicate",
+    "no healthy",
+    "noauth",
+    "wrongpass",
+    "401",
+    "403",
+    "502",
+    "503",
+    "504",
+    "as root",
+    "unsatisfied",
+    "no value",
+    "default credentials",
+    "no matches for kind",
+    "caches to sync",
+    "not a valid",
+    "is not a",
+    "dialing",
+    "no living",
+    "no alive",
+    "is required",
+    "no configuration",
+    "not present",
+    "notpresent",
+    "nxdomain",
+    "not known",
+    "name does not",
+    "no address",
+    "capabilit",
+    "cap_",
+    "wal",
+    "unset",
+    "elf",
+    "handshake",
+    "mlock",
+    "applet",
+    "goaway",
+    "busy",
+    "resolv",
+    "no main manifest",
+    "magic number",
+    "you need to",
+    "need to be",
+    "** (",
 ];
 
-static SIEVE: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(TROUBLE).ok());
+static SIEVE: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(TROUBLE).ok());
 
 /// Heads of failures that may have pages of dump behind them.
 static HEADS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -73,7 +233,9 @@ static SUCCESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static NEGATED_SUCCESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"\b(?:not|never|fail\w*|error|unable|cannot|could|until|wait\w*|before|once|if|when|will|try\w*|attempt\w*|expected|no longer) ")
+    pattern(
+        r"\b(?:not|never|fail\w*|error|unable|cannot|could|until|wait\w*|before|once|if|when|will|try\w*|attempt\w*|expected|no longer) ",
+    )
 });
 
 static SOFTENED: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -178,8 +340,30 @@ fn marks(records: &[Record], lines: &[&str], found: &[Found], first_line: usize)
 /// Lines that a failing program or its wrapper prints behind the failure.
 fn is_noise(line: &str) -> bool {
     const NOISE: &[&str] = &[
-        "npm ", "yarn ", "error Command", "info Visit", "Node.js v", "note: ", "exit status", "}", "Usage", "usage", "  -", "See ", "Run '",
-        "For more", "Flags:", "Options:", "Commands:", "Available Commands", "Examples:", "Tasks: TOP", "(See full", "Try '", "goroutine ", "#",
+        "npm ",
+        "yarn ",
+        "error Command",
+        "info Visit",
+        "Node.js v",
+        "note: ",
+        "exit status",
+        "}",
+        "Usage",
+        "usage",
+        "  -",
+        "See ",
+        "Run '",
+        "For more",
+        "Flags:",
+        "Options:",
+        "Commands:",
+        "Available Commands",
+        "Examples:",
+        "Tasks: TOP",
+        "(See full",
+        "Try '",
+        "goroutine ",
+        "#",
     ];
     NOISE.iter().any(|n| line.starts_with(n)) || records::is_usage(line) || records::is_frame(line)
 }
@@ -208,11 +392,14 @@ fn examine(record: &Record, lines: &[&str], known: &mut HashMap<String, Option<M
         return None;
     }
     let line = parts[at];
-    let softened = parts.iter().take(3).any(|p| hit(&SOFTENED, text::head(p, 600))) && !record.uncaught && severity != Severity::Fatal;
+    let softened = parts.iter().take(3).any(|p| hit(&SOFTENED, text::head(p, 600)))
+        && !record.uncaught
+        && severity != Severity::Fatal;
     let target = peer(&meaning, line, parts);
     let subject = meaning.subject.clone().or_else(|| subject_near(meaning.concept, at, parts, kind));
     // a failure told at information level is talk about one, unless the words leave no doubt
-    let severity = if severity == Severity::Info && meaning.strength < Strength::Strong { return None } else { severity };
+    let severity =
+        if severity == Severity::Info && meaning.strength < Strength::Strong { return None } else { severity };
     Some(Found {
         line: record.lines.start + if structured.is_some() { 0 } else { at },
         record: 0,
@@ -301,7 +488,8 @@ fn best_at(best: Option<&(usize, Meaning)>) -> usize {
 const MAX_PARTS: usize = 60;
 
 fn reading_order(parts: &[&str], kind: Kind) -> Vec<usize> {
-    let readable = |i: &usize| !parts[*i].trim().is_empty() && !records::is_frame(parts[*i]) && !records::is_usage(parts[*i]);
+    let readable =
+        |i: &usize| !parts[*i].trim().is_empty() && !records::is_frame(parts[*i]) && !records::is_usage(parts[*i]);
     match kind {
         Kind::Python => {
             // exception lines stand at the margin; the last one was raised. Behind it: its further lines
@@ -313,7 +501,8 @@ fn reading_order(parts: &[&str], kind: Kind) -> Vec<usize> {
             order
         }
         Kind::Chain => {
-            let mut order: Vec<usize> = (0..parts.len()).rev().filter(|i| is_cause(parts[*i])).take(MAX_PARTS / 2).collect();
+            let mut order: Vec<usize> =
+                (0..parts.len()).rev().filter(|i| is_cause(parts[*i])).take(MAX_PARTS / 2).collect();
             order.extend((0..parts.len()).filter(readable).take(MAX_PARTS / 2));
             order
         }
@@ -339,7 +528,10 @@ fn recall(line: &str, known: &mut HashMap<String, Option<Meaning>>) -> Option<Me
 }
 
 fn is_network(concept: Concept) -> bool {
-    matches!(concept, Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid)
+    matches!(
+        concept,
+        Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid
+    )
 }
 
 /// The peer: as the row captured it, else from the line, else from the rest of the record.
@@ -378,7 +570,13 @@ fn subject_near(concept: Concept, at: usize, parts: &[&str], kind: Kind) -> Opti
     if own.is_some() || kind == Kind::Plain && parts.len() == 1 {
         return own;
     }
-    parts.iter().skip(at + 1).take(3).chain(parts[..at].iter().rev().take(3)).filter(|p| !records::is_frame(p)).find_map(|p| subject::of(concept, p))
+    parts
+        .iter()
+        .skip(at + 1)
+        .take(3)
+        .chain(parts[..at].iter().rev().take(3))
+        .filter(|p| !records::is_frame(p))
+        .find_map(|p| subject::of(concept, p))
 }
 
 /// What is quoted: the part itself; of a structured record its message too.

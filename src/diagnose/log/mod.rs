@@ -11,9 +11,9 @@ mod structured;
 mod subject;
 mod target;
 mod terminal;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use analyse::analyse;
 
@@ -66,6 +66,8 @@ pub enum Concept {
     OutOfMemory,
     /// Cannot fork, create thread, too many open files.
     ProcessLimit,
+    /// The node lacks something: a kernel module, a CPU feature, a device.
+    NodeFeature,
     /// Segmentation fault.
     Segfault,
     /// Abort, assertion, SIGABRT.

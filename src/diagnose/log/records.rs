@@ -37,14 +37,62 @@ pub(crate) struct Record {
 
 /// Beginnings of lines that belong to the record before them.
 const CONTINUES: &[&str] = &[
-    "Caused by", "caused by", "Suppressed:", "... ", "at ", "goroutine ", "created by ", "[signal ", "note: ", "--- End of",
-    "Stack trace", "stack trace", "Stack:", "stack backtrace", "#0", "#1", "#2", "#3", "#4", "#5", "#6", "#7", "#8", "#9", "thrown in",
-    "  thrown in", "During handling of", "The above exception", "}", "]", ")", "from /", "DETAIL:", "HINT:", "STATEMENT:", "CONTEXT:", "File name:", "Reason:",
-    "Details:", "panic(", "rax ", "rbx ", "rip ", "Exception: ", "Native stack trace", "stacktrace:", "nested exception", "; nested exception", "Location:",
+    "Caused by",
+    "caused by",
+    "Suppressed:",
+    "... ",
+    "at ",
+    "goroutine ",
+    "created by ",
+    "[signal ",
+    "note: ",
+    "--- End of",
+    "Stack trace",
+    "stack trace",
+    "Stack:",
+    "stack backtrace",
+    "#0",
+    "#1",
+    "#2",
+    "#3",
+    "#4",
+    "#5",
+    "#6",
+    "#7",
+    "#8",
+    "#9",
+    "thrown in",
+    "  thrown in",
+    "During handling of",
+    "The above exception",
+    "}",
+    "]",
+    ")",
+    "from /",
+    "DETAIL:",
+    "HINT:",
+    "STATEMENT:",
+    "CONTEXT:",
+    "File name:",
+    "Reason:",
+    "Details:",
+    "panic(",
+    "rax ",
+    "rbx ",
+    "rip ",
+    "Exception: ",
+    "Native stack trace",
+    "stacktrace:",
+    "nested exception",
+    "; nested exception",
+    "Location:",
 ];
 
-static GO_FRAME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r"^(?:goroutine \d+|created by |panic\(|runtime\.|[\w.\-/]+[\w)]\.[\w.()*{}\[\]$\-]+\(.*\)(?: \S+)?$|r[a-z0-9]{1,2} +0x)"));
+static GO_FRAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^(?:goroutine \d+|created by |panic\(|runtime\.|[\w.\-/]+[\w)]\.[\w.()*{}\[\]$\-]+\(.*\)(?: \S+)?$|r[a-z0-9]{1,2} +0x)",
+    )
+});
 static JVM_HEAD: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"^(?-i:[a-z_][\w$]*(?:\.[\w$]+)+(?:Exception|Error|Throwable|Failure)\b)"));
 static UNCAUGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -52,7 +100,7 @@ static UNCAUGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"^(?:panic: |fatal error: |exception in thread "|unhandled exception|uncaught |php fatal error|fatal error: uncaught|"#,
         r"terminate called|\*\* \(|thread '[^']*'(?: \(\d+\))? panicked at|traceback \(most recent call last\)|application startup exception|",
         r"fatal python error|unhandled promise|\[unhandledrejection|error: uncaught|unhandledpromiserejection|kernel pid terminated|segmentation fault|",
-        r"illegal instruction|bus error|aborted|runtime error|rake aborted!|bundler: failed to load|hs_err|# a fatal error has been detected)|",
+        r"runtime error|rake aborted!|bundler: failed to load|hs_err|# a fatal error has been detected)|",
         r"^\S+:\d+:in .+\((?-i:[A-Z]\w*(?:::\w+)*)\)$|init terminating in do_boot|application run failed|exception in worker process"
     ))
 });
@@ -69,6 +117,8 @@ struct Splitter {
     /// Inside a dump of goroutines.
     dump: bool,
     blank: bool,
+    /// The record began with Rust's `thread 'x' panicked at FILE:LINE:`; the message is the next line.
+    rust_head: bool,
 }
 
 /// Splits lines into records. Blank lines belong to a record only where it goes on behind them.
@@ -106,6 +156,7 @@ impl Splitter {
         };
         self.traceback = line.starts_with("Traceback (most recent");
         self.dump = line.starts_with("panic: ") || line.starts_with("fatal error: ") || line.starts_with("goroutine ");
+        self.rust_head = line.starts_with("thread '") && line.trim_end().ends_with(':');
         note_kind(&mut record, line);
         self.records.push(record);
     }
@@ -139,6 +190,10 @@ impl Splitter {
         if indented {
             return !self.blank || last.kind != Kind::Plain;
         }
+        if last.uncaught && last.lines.len() == 1 && self.rust_head {
+            self.rust_head = false;
+            return true;
+        }
         if matches(&JVM_HEAD, line) {
             return last.severity >= Severity::Error && last.lines.len() == 1;
         }
@@ -161,7 +216,19 @@ fn note_kind(record: &mut Record, line: &str) {
 
 /// A stack frame, source code or a register: never the reason.
 pub(crate) fn is_frame(line: &str) -> bool {
-    const FRAMES: &[&str] = &["at ", "File \"", "from /", "... ", "goroutine ", "created by ", "throw ", "raise ", "--- End", "#0 ", "note: run with"];
+    const FRAMES: &[&str] = &[
+        "at ",
+        "File \"",
+        "from /",
+        "... ",
+        "goroutine ",
+        "created by ",
+        "throw ",
+        "raise ",
+        "--- End",
+        "#0 ",
+        "note: run with",
+    ];
     let trimmed = line.trim_start();
     FRAMES.iter().any(|f| trimmed.starts_with(f))
         || (trimmed.starts_with('#') && trimmed.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
@@ -188,7 +255,10 @@ mod tests {
     #[test]
     fn python_chains_are_one_record() {
         let text = "start\nTraceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    x()\nKeyError: 'A'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"a.py\"\nValueError: b\nlast words";
-        assert_eq!(shapes(text), [(0, 1, Kind::Plain, false), (1, 11, Kind::Python, true), (11, 12, Kind::Plain, false)]);
+        assert_eq!(
+            shapes(text),
+            [(0, 1, Kind::Plain, false), (1, 11, Kind::Python, true), (11, 12, Kind::Plain, false)]
+        );
     }
 
     #[test]

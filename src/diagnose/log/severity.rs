@@ -33,7 +33,9 @@ static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// One letter: klog `E1122 10:00`, Ruby `F, [`, glog, `[E 2024-`, Redis `1:M ... #`.
 static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"^(?-i:(?:(?<a>[IWEF])\d{4} \d\d:\d\d|(?<b>[DIWEF]), \[|\[(?<c>[DIWEFC]) \d|[\d\-/.: T,Z]{10,32}\|? ?(?<d>[IWEFC]) ?\| ))")
+    pattern(
+        r"^(?-i:(?:(?<a>[IWEF])\d{4} \d\d:\d\d|(?<b>[DIWEF]), \[|\[(?<c>[DIWEFC]) \d|[\d\-/.: T,Z]{10,32}\|? ?(?<d>[IWEFC]) ?\| ))",
+    )
 });
 
 fn word(level: &[u8]) -> Severity {

@@ -13,15 +13,54 @@ pub(crate) struct Structured {
     pub text: String,
 }
 
-const LEVEL: &[&str] = &["level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l", "s", "Level", "LogLevel"];
-const MESSAGE: &[&str] =
-    &["msg", "message", "@m", "@mt", "event", "textPayload", "log", "short_message", "Message", "body", "RenderedMessage"];
-const ERROR: &[&str] = &[
-    "error", "err", "exception", "error.message", "errorMessage", "error_message", "@x", "Exception", "exc_info", "cause",
-    "reason", "errors", "detail", "details", "attr", "thrown", "Error", "errmsg", "failure", "exception.message",
+const LEVEL: &[&str] =
+    &["level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l", "s", "Level", "LogLevel"];
+const MESSAGE: &[&str] = &[
+    "msg",
+    "message",
+    "@m",
+    "@mt",
+    "event",
+    "textPayload",
+    "log",
+    "short_message",
+    "Message",
+    "body",
+    "RenderedMessage",
 ];
-const STACK: &[&str] =
-    &["stack_trace", "stack", "stacktrace", "error.stack_trace", "stackTrace", "StackTrace", "trace", "traceback", "errorVerbose"];
+const ERROR: &[&str] = &[
+    "error",
+    "err",
+    "exception",
+    "error.message",
+    "errorMessage",
+    "error_message",
+    "@x",
+    "Exception",
+    "exc_info",
+    "cause",
+    "reason",
+    "errors",
+    "detail",
+    "details",
+    "attr",
+    "thrown",
+    "Error",
+    "errmsg",
+    "failure",
+    "exception.message",
+];
+const STACK: &[&str] = &[
+    "stack_trace",
+    "stack",
+    "stacktrace",
+    "error.stack_trace",
+    "stackTrace",
+    "StackTrace",
+    "trace",
+    "traceback",
+    "errorVerbose",
+];
 
 /// Most bytes of text taken from one record.
 const MAX_TEXT: usize = 16 * 1024;
@@ -192,7 +231,9 @@ mod tests {
 
     #[test]
     fn reads_json_with_nested_errors() {
-        let got = read(r#"{"log":{"level":"fatal"},"message":"start failed","error":{"message":"dial tcp: refused","code":5}}"#);
+        let got = read(
+            r#"{"log":{"level":"fatal"},"message":"start failed","error":{"message":"dial tcp: refused","code":5}}"#,
+        );
         assert_eq!(got, Some(Structured { severity: Severity::Fatal, text: "start failed\ndial tcp: refused".into() }));
         let got = read(r#"{"level":60,"msg":"x","err":{"type":"Error","stack":"Error: boom\n    at a"}}"#).unwrap();
         assert_eq!(got.severity, Severity::Fatal);
@@ -203,8 +244,12 @@ mod tests {
     fn reads_logfmt_and_klog_pairs() {
         let got = read(r#"time="2023" level=fatal msg="cannot \"x\"" error="open /a: denied""#);
         assert_eq!(got, Some(Structured { severity: Severity::Fatal, text: "cannot \"x\"\nopen /a: denied".into() }));
-        let got = read(r#"E0117 20:32:24.070000       1 webhook.go:142] "Failed to start" err="listen tcp :443: x" a=1"#);
-        assert_eq!(got, Some(Structured { severity: Severity::Error, text: "Failed to start\nlisten tcp :443: x".into() }));
+        let got =
+            read(r#"E0117 20:32:24.070000       1 webhook.go:142] "Failed to start" err="listen tcp :443: x" a=1"#);
+        assert_eq!(
+            got,
+            Some(Structured { severity: Severity::Error, text: "Failed to start\nlisten tcp :443: x".into() })
+        );
     }
 
     #[test]

@@ -46,7 +46,10 @@ fn count_after(lines: &[usize], line: usize) -> usize {
 }
 
 fn is_peer(concept: Concept) -> bool {
-    matches!(concept, Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid)
+    matches!(
+        concept,
+        Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid
+    )
 }
 
 struct Judged {
@@ -69,7 +72,8 @@ pub(crate) fn judge(found: Vec<Found>, marks: &Marks) -> Vec<Failure> {
     judged.sort_by_key(|j| std::cmp::Reverse((j.points, j.found.line)));
     let mut failures: Vec<Failure> = Vec::new();
     for j in judged {
-        let same = |f: &Failure| f.concept == j.found.concept && f.subject == j.found.subject && f.target == j.found.target;
+        let same =
+            |f: &Failure| f.concept == j.found.concept && f.subject == j.found.subject && f.target == j.found.target;
         if failures.iter().any(same) {
             continue;
         }
@@ -92,7 +96,9 @@ fn weigh(f: &Found, index: usize, all: &[Found], marks: &Marks) -> (i32, Weight)
     let trailing = count_after(&marks.activity, f.line);
     let shutdown_before = marks.shutdown.iter().any(|s| *s < f.line && count_after(&marks.success, *s) == 0);
     let failed_before_shutdown = shutdown_before
-        && marks.shutdown.iter().any(|s| *s < f.line && all[..index].iter().any(|e| e.line < *s && e.severity >= Severity::Unknown && !e.softened));
+        && marks.shutdown.iter().any(|s| {
+            *s < f.line && all[..index].iter().any(|e| e.line < *s && e.severity >= Severity::Unknown && !e.softened)
+        });
     let recovered = count_after(&marks.success, f.line) > 0
         && !all[index + 1..].iter().any(|l| l.concept == f.concept && l.line > last_before(&marks.success, usize::MAX));
     let last = all[index + 1..].iter().all(|l| l.strength <= Strength::Wrapper || l.record == f.record);
@@ -113,7 +119,13 @@ fn weigh(f: &Found, index: usize, all: &[Found], marks: &Marks) -> (i32, Weight)
     points -= if f.softened { 18 } else { 0 };
     points += if last { 18 } else { 0 };
     points += 8 - i32::try_from(all.len() - index).unwrap_or(8).min(8);
-    points -= if failed_before_shutdown { 40 } else if shutdown_before { 25 } else { 0 };
+    points -= if failed_before_shutdown {
+        40
+    } else if shutdown_before {
+        25
+    } else {
+        0
+    };
     points -= match (recovered, loud, is_peer(f.concept)) {
         (true, false, true) => 40,
         (true, false, false) => 25,
@@ -160,7 +172,11 @@ fn hand_over(judged: &mut [Judged]) {
             && j.points >= floor
     };
     let explanation = (0..best).filter(|i| explains(&judged[*i])).max_by_key(|i| (judged[*i].points, *i));
-    let fallback = || (0..best).filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20).max_by_key(|i| judged[*i].points);
+    let fallback = || {
+        (0..best)
+            .filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20)
+            .max_by_key(|i| judged[*i].points)
+    };
     let chosen = explanation.or_else(|| (top.strength == Strength::Wrapper).then(fallback).flatten());
     if let Some(i) = chosen {
         let points = judged[best].points;

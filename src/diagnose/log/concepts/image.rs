@@ -1,10 +1,32 @@
 //! The image: what cannot be executed or loaded. Wording of the kernel, runc, shells, loaders (glibc, musl), tini, dumb-init, s6.
 
 use super::{Row, strong};
-use crate::diagnose::log::Concept::{BadImage, CommandMissing, CommandNotExecutable, LibraryMissing, WrongArchitecture};
+use crate::diagnose::log::Concept::{
+    BadImage, CommandMissing, CommandNotExecutable, LibraryMissing, NodeFeature, WrongArchitecture,
+};
 
 /// Rows, in order of precedence.
 pub(super) const ROWS: &[Row] = &[
+    // -- the node's kernel or hardware
+    strong(NodeFeature, "missing kernel module", ""),
+    strong(NodeFeature, "do you need to insmod", ""),
+    strong(NodeFeature, "your kernel needs to be upgraded", ""),
+    strong(NodeFeature, "modprobe", r"modprobe: .*(?:not found|can't|could not|fatal|failed)"),
+    strong(NodeFeature, "failed to load kernel module", ""),
+    strong(
+        NodeFeature,
+        "kernel module",
+        r"kernel module\b.{0,60}(?:not (?:found|loaded|available)|missing|required)|(?:missing|load|requires?|needs?).{0,40}kernel module",
+    ),
+    strong(
+        NodeFeature,
+        "kernel",
+        r"kernel (?:version|is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
+    ),
+    strong(NodeFeature, "with avx support", ""),
+    strong(NodeFeature, "cpu does not support", ""),
+    strong(NodeFeature, "cpu lacks", ""),
+    strong(NodeFeature, "rule_append failed", ""),
     // -- another CPU architecture
     strong(WrongArchitecture, "exec format error", r"(?:^|\s)exec (?<subject>/?[\w./\-]+): exec format error"),
     strong(WrongArchitecture, "exec format error", ""),
@@ -12,10 +34,18 @@ pub(super) const ROWS: &[Row] = &[
     strong(WrongArchitecture, "cannot execute: required file not found", r"ld-linux-(?:aarch64|x86-64)"),
     strong(WrongArchitecture, "wrong elf class", ""),
     strong(WrongArchitecture, "invalid elf header", ""),
-    strong(WrongArchitecture, "could not open '/lib", r"qemu-[\w]+(?:-static)?: could not open '(?<subject>/lib[\w/.\-]+)'"),
+    strong(
+        WrongArchitecture,
+        "could not open '/lib",
+        r"qemu-[\w]+(?:-static)?: could not open '(?<subject>/lib[\w/.\-]+)'",
+    ),
     strong(WrongArchitecture, "qemu: uncaught target signal", ""),
     strong(WrongArchitecture, "cpu does not support x86-64-v", ""),
-    strong(WrongArchitecture, "syntax error: unexpected", r#"line \d+: syntax error: unexpected "?(?:\(|\)|word)"? *$.*elf"#),
+    strong(
+        WrongArchitecture,
+        "syntax error: unexpected",
+        r#"line \d+: syntax error: unexpected "?(?:\(|\)|word)"? *$.*elf"#,
+    ),
     strong(WrongArchitecture, "elf", r"line 1: .{0,4}ELF.{0,20}: (?:command )?not found"),
     // -- shared libraries and symbol versions
     strong(
@@ -24,10 +54,18 @@ pub(super) const ROWS: &[Row] = &[
         r"error while loading shared libraries: (?<subject>[^:\s]+):",
     ),
     strong(LibraryMissing, "' not found (required by", r"version [`'](?<subject>\w+_[\d.]+)' not found"),
-    strong(LibraryMissing, "' not found", r"version [`'](?<subject>(?:GLIBC|GLIBCXX|CXXABI|GCC|OPENSSL)\w*_[\d.]+)' not found"),
+    strong(
+        LibraryMissing,
+        "' not found",
+        r"version [`'](?<subject>(?:GLIBC|GLIBCXX|CXXABI|GCC|OPENSSL)\w*_[\d.]+)' not found",
+    ),
     strong(LibraryMissing, "error loading shared library", r"error loading shared library (?<subject>[^:\s]+):"),
     strong(LibraryMissing, "error relocating", r"error relocating (?<subject>[^:\s]+): .*symbol not found"),
-    strong(LibraryMissing, "cannot open shared object file", r"(?<subject>[\w./+\-]+\.so[\w.]*): cannot open shared object file"),
+    strong(
+        LibraryMissing,
+        "cannot open shared object file",
+        r"(?<subject>[\w./+\-]+\.so[\w.]*): cannot open shared object file",
+    ),
     strong(LibraryMissing, "cannot open shared object file", ""),
     strong(LibraryMissing, "undefined symbol:", r"undefined symbol: (?<subject>\w+)"),
     strong(LibraryMissing, "unsatisfiedlinkerror", r"unsatisfiedlinkerror: (?<subject>[^\s:]+)"),
@@ -46,42 +84,110 @@ pub(super) const ROWS: &[Row] = &[
     strong(LibraryMissing, "no usable version of libssl", r"no usable version of (?<subject>libssl)"),
     strong(LibraryMissing, "couldn't find a valid icu package", r"find a valid (?<subject>ICU) package"),
     // -- the program is there but may not be executed
-    strong(CommandNotExecutable, "permission denied", r"^(?:\[?\w*\]? ?)exec (?<subject>/?[\w./\-]+): permission denied"),
+    strong(
+        CommandNotExecutable,
+        "permission denied",
+        r"^(?:\[?\w*\]? ?)exec (?<subject>/?[\w./\-]+): permission denied",
+    ),
     strong(CommandNotExecutable, "exec user process caused", r"exec user process caused:? \W*permission denied"),
     strong(CommandNotExecutable, "permission denied", r#"exec: "?(?<subject>[\w./\-]+)"?: permission denied"#),
-    strong(CommandNotExecutable, "permission denied", r"(?:fork/exec|failed to exec(?:ute)?|cannot exec(?:ute)?|can't execute|unable to exec(?:ute)?|could not exec(?:ute)?) \W?(?<subject>/?[\w./\-]+)\W*:? .*permission denied"),
+    strong(
+        CommandNotExecutable,
+        "permission denied",
+        r"(?:fork/exec|failed to exec(?:ute)?|cannot exec(?:ute)?|can't execute|unable to exec(?:ute)?|could not exec(?:ute)?) \W?(?<subject>/?[\w./\-]+)\W*:? .*permission denied",
+    ),
     strong(CommandNotExecutable, "permission denied", r"exec (?<subject>/?[\w./\-]+) failed: permission denied"),
-    strong(CommandNotExecutable, "permission denied", r"^(?:/\S*/)?env: \W{0,3}(?<subject>/?[\w./\-]+)\W{0,3}: permission denied"),
-    strong(CommandNotExecutable, "permission denied", r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:line )?(?:\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): permission denied$"),
-    strong(CommandNotExecutable, "permission denied", r"^\S+\.sh: (?:line )?\d+: (?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): permission denied$"),
+    strong(
+        CommandNotExecutable,
+        "permission denied",
+        r"^(?:/\S*/)?env: \W{0,3}(?<subject>/?[\w./\-]+)\W{0,3}: permission denied",
+    ),
+    strong(
+        CommandNotExecutable,
+        "permission denied",
+        r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:line )?(?:\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): permission denied$",
+    ),
+    strong(
+        CommandNotExecutable,
+        "permission denied",
+        r"^\S+\.sh: (?:line )?\d+: (?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): permission denied$",
+    ),
     strong(CommandNotExecutable, "eacces", r"spawn (?<subject>\S+) eacces"),
     strong(CommandNotExecutable, "error=13", r#"cannot run program "(?<subject>[^"]+)".*error=13"#),
     strong(CommandNotExecutable, "[dumb-init]", r"\[dumb-init\] (?<subject>\S+): permission denied"),
     // -- the program is not there
-    strong(CommandMissing, "no such file or directory", r"^(?:\[?\w*\]? ?)exec (?<subject>/?[\w./\-]+): no such file or directory"),
+    strong(
+        CommandMissing,
+        "no such file or directory",
+        r"^(?:\[?\w*\]? ?)exec (?<subject>/?[\w./\-]+): no such file or directory",
+    ),
     strong(CommandMissing, "exec user process caused", r"exec user process caused:? \W*no such file or directory"),
-    strong(CommandMissing, "executable file not found in $path", r#"exec: "?(?<subject>[^":]+)"?: executable file not found"#),
+    strong(
+        CommandMissing,
+        "executable file not found in $path",
+        r#"exec: "?(?<subject>[^":]+)"?: executable file not found"#,
+    ),
     strong(CommandMissing, "executable file not found", r#""?(?<subject>[\w./\-]+)"?: executable file not found"#),
     strong(CommandMissing, "r': no such file or directory", r"env: \W{0,3}(?<subject>[\w./\-]+\\r)"),
-    strong(CommandMissing, "no such file or directory", r"^(?:/\S*/)?env: [^\w/]*(?<subject>/?[\w./\-]+(?:\$?'?\\r)?)\W*: no such file or directory"),
+    strong(
+        CommandMissing,
+        "no such file or directory",
+        r"^(?:/\S*/)?env: [^\w/]*(?<subject>/?[\w./\-]+(?:\$?'?\\r)?)\W*: no such file or directory",
+    ),
     strong(CommandMissing, "bad interpreter", r"(?<subject>/?[\w./\-]+): (?:/\S+: )?bad interpreter"),
-    strong(CommandMissing, "cannot execute: required file not found", r"(?<subject>/?[\w./\-]+): cannot execute: required file not found"),
-    strong(CommandMissing, "not found", r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:(?:line )?\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./+\-]+): (?:command )?not found"),
-    strong(CommandMissing, "not found", r"^(?:/|\./)?[\w./\-]+: (?:line )?\d+: (?:exec: )?(?<subject>\.{0,2}/?[\w./+\-]+): (?:command )?not found"),
-    strong(CommandMissing, "command not found", r"^(?:[\w./\-]+: )?(?:line \d+: )?(?<subject>[\w./+\-]+): command not found"),
-    strong(CommandMissing, "no such file or directory", r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:(?:line )?\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): no such file or directory$"),
-    strong(CommandMissing, "no such file or directory", r"^[\w./\-]+\.sh: (?:line )?\d+: exec: (?<subject>\.{0,2}/?[\w./\-]+): no such file or directory"),
-    strong(CommandMissing, "can't open", r"^(?:/\S*/)?(?:ba|da|a)?sh: (?:\d+: )?(?:can't open|cannot open) '?(?<subject>[\w./\-]+)'?"),
+    strong(
+        CommandMissing,
+        "cannot execute: required file not found",
+        r"(?<subject>/?[\w./\-]+): cannot execute: required file not found",
+    ),
+    strong(
+        CommandMissing,
+        "not found",
+        r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:(?:line )?\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./+\-]+): (?:command )?not found",
+    ),
+    strong(
+        CommandMissing,
+        "not found",
+        r"^(?:/|\./)?[\w./\-]+: (?:line )?\d+: (?:exec: )?(?<subject>\.{0,2}/?[\w./+\-]+): (?:command )?not found",
+    ),
+    strong(
+        CommandMissing,
+        "command not found",
+        r"^(?:[\w./\-]+: )?(?:line \d+: )?(?<subject>[\w./+\-]+): command not found",
+    ),
+    strong(
+        CommandMissing,
+        "no such file or directory",
+        r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:(?:line )?\d+: )?(?:exec: )?(?<subject>\.{0,2}/?[\w./\-]+): no such file or directory$",
+    ),
+    strong(
+        CommandMissing,
+        "no such file or directory",
+        r"^[\w./\-]+\.sh: (?:line )?\d+: exec: (?<subject>\.{0,2}/?[\w./\-]+): no such file or directory",
+    ),
+    strong(
+        CommandMissing,
+        "can't open",
+        r"^(?:/\S*/)?(?:ba|da|a)?sh: (?:\d+: )?(?:can't open|cannot open) '?(?<subject>[\w./\-]+)'?",
+    ),
     strong(CommandMissing, "can't execute", r"can't execute '(?<subject>[^']+)': no such file"),
     strong(CommandMissing, "enoent", r"spawn (?<subject>\S+) enoent"),
     strong(CommandMissing, "error=2", r#"cannot run program "(?<subject>[^"]+)".*error=2\b"#),
-    strong(CommandMissing, "no such file or directory", r"(?:fork/exec|exec) (?<subject>/[\w./\-]+)(?: failed)?: no such file or directory"),
+    strong(
+        CommandMissing,
+        "no such file or directory",
+        r"(?:fork/exec|exec) (?<subject>/[\w./\-]+)(?: failed)?: no such file or directory",
+    ),
     strong(CommandMissing, "[dumb-init]", r"\[dumb-init\] (?<subject>\S+): no such file"),
     strong(CommandMissing, "su-exec:", r"su-exec: (?<subject>\S+): no such file"),
     strong(CommandMissing, "unable to exec", r"unable to exec (?<subject>\S+): no such file"),
     strong(CommandMissing, "can't find command", r"can't find command '(?<subject>[^']+)'"),
     strong(CommandMissing, "couldn't exec", r"couldn't exec (?<subject>\S+): enoent"),
-    strong(CommandMissing, "can't open file", r"^(?:/\S*/)?python[\d.]*: can't open file '?(?<subject>[^':]+)'?: \[errno 2\]"),
+    strong(
+        CommandMissing,
+        "can't open file",
+        r"^(?:/\S*/)?python[\d.]*: can't open file '?(?<subject>[^':]+)'?: \[errno 2\]",
+    ),
     strong(CommandMissing, "unable to access jarfile", r"unable to access jarfile (?<subject>\S+)"),
     strong(CommandMissing, "could not open input file:", r"could not open input file: (?<subject>\S+)"),
     strong(CommandMissing, "can't open perl script", r#"perl script "(?<subject>[^"]+)""#),

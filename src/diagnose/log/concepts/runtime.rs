@@ -1,7 +1,9 @@
 //! The language runtime and libc: heap, memory, processes, signals, exceptions.
 
 use super::{Row, strong, weak};
-use crate::diagnose::log::Concept::{Abort, Exception, HeapExhausted, NotPermitted, OutOfMemory, ProcessLimit, Segfault};
+use crate::diagnose::log::Concept::{
+    Abort, Exception, HeapExhausted, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
+};
 
 /// Rows, in order of precedence.
 pub(super) const ROWS: &[Row] = &[
@@ -21,7 +23,11 @@ pub(super) const ROWS: &[Row] = &[
     strong(ProcessLimit, "emfile", r"\bemfile\b"),
     strong(ProcessLimit, "enfile", r"\benfile\b"),
     strong(ProcessLimit, "inotify", r"inotify.{0,80}(?:limit|no space left|too many|reached)"),
-    strong(ProcessLimit, "no space left on device", r"(?:inotify|file ?watch|watcher|\bwatch\b).{0,80}no space left on device"),
+    strong(
+        ProcessLimit,
+        "no space left on device",
+        r"(?:inotify|file ?watch|watcher|\bwatch\b).{0,80}no space left on device",
+    ),
     strong(ProcessLimit, "system limit for number of file watchers reached", ""),
     strong(ProcessLimit, "max virtual memory areas", r"(?<subject>vm\.max_map_count)"),
     strong(ProcessLimit, "max file descriptors", r"max file descriptors \[\d+\].* too low"),
@@ -93,7 +99,11 @@ pub(super) const EXCEPTIONS: &[Row] = &[
     weak(Exception, "panic", r#"\bpanic(?:ked)?\b"#),
     weak(Exception, "fatal error:", r"^fatal error: (?<subject>.+)"),
     weak(Exception, "exception in thread", ""),
-    weak(Exception, "unhandled", r"unhandled (?:exception|error|promise|rejection)|unhandledpromiserejection|unhandledrejection"),
+    weak(
+        Exception,
+        "unhandled",
+        r"unhandled (?:exception|error|promise|rejection)|unhandledpromiserejection|unhandledrejection",
+    ),
     weak(Exception, "uncaught", r"\buncaught\b"),
     weak(Exception, "stack level too deep", ""),
     weak(Exception, "stackoverflow", ""),
@@ -108,7 +118,6 @@ pub(super) const EXCEPTIONS: &[Row] = &[
     weak(Exception, "crash report", r"=crash report|crash report"),
     weak(Exception, "kernel pid terminated", ""),
     weak(Exception, "init terminating in do_boot", ""),
-    weak(Exception, "rake aborted!", ""),
     weak(Exception, "all goroutines are asleep", ""),
     weak(Exception, "undefined method", ""),
     weak(Exception, "is not a function", ""),

@@ -1,7 +1,6 @@
 //! Wordings per concept, as programs print them.
 
 use super::*;
-use Concept::*;
 
 #[test]
 fn every_pattern_compiles_and_needles_are_lower_case() {

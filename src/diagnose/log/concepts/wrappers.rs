@@ -4,7 +4,10 @@ use super::{Row, harmless, wrapper};
 
 /// False friends, looked at first.
 pub(super) const HARMLESS: &[Row] = &[
-    harmless("error", r"(?:\b0|\bno|\bzero|\bwithout(?: any)?) (?:\w+ )?errors?\b(?: (?:found|detected|occurred|reported))?(?:[.,;)]|$)"),
+    harmless(
+        "error",
+        r"(?:\b0|\bno|\bzero|\bwithout(?: any)?) (?:\w+ )?errors?\b(?: (?:found|detected|occurred|reported))?(?:[.,;)]|$)",
+    ),
     harmless("failed=0", ""),
     harmless("errors=0", ""),
     harmless("error: 0", ""),
@@ -35,11 +38,14 @@ pub(super) const HARMLESS: &[Row] = &[
     harmless("error_log", ""),
     harmless("log_error", ""),
     harmless("on_error", ""),
+    // told by the exit code, 132
+    harmless("illegal instruction", r"^(?:.*\d+ )?illegal instruction"),
     harmless("waited for", r"due to client-side throttling"),
 ];
 
 /// Failures of no own meaning.
 pub(super) const ROWS: &[Row] = &[
+    wrapper("rake aborted!", ""),
     wrapper("exiting", ""),
     wrapper("giving up", ""),
     wrapper("gave up", ""),

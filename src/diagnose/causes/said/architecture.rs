@@ -1,0 +1,31 @@
+//! WrongArchitecture: the binary is built for another CPU architecture.
+
+use super::{Told, named, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::WrongArchitecture, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    let node = case.pod.node.as_deref().and_then(|n| case.cluster.node(n)).filter(|n| !n.architecture.is_empty());
+    let wanted = node.map_or("amd64", |n| n.architecture.as_str());
+    let told = Told::new(format!(
+        "{} cannot run on this machine: it is built for another CPU ({})",
+        named(failure, "the program"),
+        said(failure)
+    ));
+    let told = match node {
+        Some(n) => told.evidence(Source::Node, format!("node {} is {}", n.name, n.architecture)),
+        None => told,
+    };
+    let kernel = failure.quote.to_ascii_lowercase().contains("exec format error");
+    let told = if kernel { told.certain() } else { told };
+    told.advise_command(
+        "Build the image for the node's architecture:",
+        Some(format!("docker buildx build --platform linux/{wanted} -t {} --push .", case.container.image)),
+    )
+    .advise("Or keep the pod on nodes of the image's architecture (nodeSelector kubernetes.io/arch). An empty script, or one without a `#!` line, gives the same message.")
+}

@@ -1,0 +1,187 @@
+//! Which reason a failure in the log is: the concept, weighed against spec and status. Boundary cases are decided here and nowhere else.
+
+use super::place::{self, Place};
+use crate::diagnose::log::{Concept, Failure};
+use crate::diagnose::{Case, Reason};
+
+/// The reason, or `None` where the failure says nothing that a rule of this family could tell.
+pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
+    Some(match failure.concept {
+        Concept::CannotConnect | Concept::NameNotResolved => Reason::DependencyUnavailable,
+        Concept::AuthRefused => Reason::DependencyAuthFailed,
+        Concept::CertificateInvalid => Reason::CertificateInvalid,
+        Concept::FileMissing => file_missing(case, failure),
+        Concept::NotDirectory => not_a_directory(case, failure),
+        Concept::FilePermission => file_permission(case, failure),
+        Concept::NotPermitted => Reason::PermissionDenied,
+        Concept::ReadOnlyFs => Reason::ReadOnlyFilesystem,
+        Concept::DiskFull => Reason::DiskFull,
+        Concept::AddressInUse => Reason::PortConflict,
+        Concept::EnvMissing => environment(case, failure),
+        Concept::BadConfig => Reason::InvalidConfiguration,
+        Concept::BadArguments => Reason::InvalidArguments,
+        Concept::ModuleMissing => module_missing(case, failure),
+        Concept::LibraryMissing => Reason::MissingSharedLibrary,
+        Concept::CommandMissing => command_missing(case, failure),
+        Concept::CommandNotExecutable => not_executable(case, failure),
+        Concept::WrongArchitecture => Reason::WrongArchitecture,
+        Concept::BadImage => Reason::CorruptImage,
+        Concept::OutOfMemory => Reason::RuntimeHeapExhausted,
+        Concept::ProcessLimit => Reason::ProcessLimitExceeded,
+        Concept::NodeFeature => Reason::NodeFault,
+        Concept::Segfault => Reason::Segfault,
+        Concept::Abort => Reason::Aborted,
+        Concept::Exception | Concept::BadData | Concept::OtherError => Reason::UnhandledException,
+        // told by `causes::memory` and `causes::ended`
+        Concept::HeapExhausted | Concept::Shutdown => return None,
+    })
+}
+
+/// A variable that is missing according to the program, although the spec sets it to something, is a wrong value.
+fn environment(case: &Case, failure: &Failure) -> Reason {
+    let set = failure.subject.as_deref().and_then(|s| case.container.env(s)).and_then(|e| e.value.as_deref());
+    if set.is_some_and(|v| !v.trim().is_empty()) {
+        Reason::InvalidConfiguration
+    } else {
+        Reason::MissingEnvironmentVariable
+    }
+}
+
+fn mentions(failure: &Failure, words: &[&str]) -> bool {
+    let quote = failure.quote.to_ascii_lowercase();
+    words.iter().any(|w| quote.contains(w))
+}
+
+const CONFIG_WORDS: &[&str] = &[
+    "config",
+    "cert",
+    "secret",
+    "credential",
+    "setting",
+    "propert",
+    ".yaml",
+    ".yml",
+    ".conf",
+    ".json",
+    ".toml",
+    ".ini",
+    ".env",
+    ".pem",
+    ".key",
+    ".crt",
+    "token",
+    "license",
+    "keystore",
+    "password",
+];
+
+fn file_missing(case: &Case, failure: &Failure) -> Reason {
+    let Some(path) = failure.subject.as_deref() else {
+        return if mentions(failure, CONFIG_WORDS) { Reason::ConfigFileNotFound } else { Reason::UnhandledException };
+    };
+    if path.ends_with(".sock") || path.contains("/.s.PGSQL") {
+        return Reason::DependencyUnavailable;
+    }
+    if path.starts_with("/proc/") || path.starts_with("/sys/") || path.starts_with("/lib/modules") {
+        return Reason::NodeFault;
+    }
+    if path.starts_with("/dev/") && !path.starts_with("/dev/std") {
+        return Reason::PermissionDenied;
+    }
+    if place::extension(path) == "so" || path.contains(".so.") {
+        return Reason::MissingSharedLibrary;
+    }
+    if place::of(case, path) == Place::Config {
+        return Reason::ConfigFileNotFound;
+    }
+    if place::is_program(path) {
+        if place::mount_over_program(case, Some(path)).is_some() {
+            return Reason::MountPathConflict;
+        }
+        let in_command = case.container.command_line().any(|a| a.contains(path));
+        return if in_command { Reason::EntrypointNotFound } else { Reason::MissingModule };
+    }
+    Reason::ConfigFileNotFound
+}
+
+fn not_a_directory(case: &Case, failure: &Failure) -> Reason {
+    let Some(path) = failure.subject.as_deref() else {
+        let any_sub_path = case.container.mounts.iter().any(|m| m.sub_path.is_some());
+        return if any_sub_path { Reason::MountPathConflict } else { Reason::InvalidConfiguration };
+    };
+    if place::mount_of(case, path).or_else(|| place::mount_under(case, path)).is_some() {
+        Reason::MountPathConflict
+    } else {
+        Reason::InvalidConfiguration
+    }
+}
+
+fn file_permission(case: &Case, failure: &Failure) -> Reason {
+    let Some(path) = failure.subject.as_deref() else {
+        let data = mentions(
+            failure,
+            &[
+                "data directory",
+                "data dir",
+                "wrong ownership",
+                "database file",
+                "readonly database",
+                "mnesia",
+                "queue directory",
+            ],
+        );
+        let volume = case.container.mounts.iter().any(|m| place::kind_of(case, m) == Place::Volume);
+        return if data && volume { Reason::VolumePermissionDenied } else { Reason::PermissionDenied };
+    };
+    if path.ends_with(".sock") || path.starts_with("/dev/") || path.starts_with("/proc/") || path.starts_with("/sys/") {
+        return Reason::PermissionDenied;
+    }
+    match place::of(case, path) {
+        Place::Config => Reason::ConfigPermissionDenied,
+        Place::Volume => Reason::VolumePermissionDenied,
+        // the folder above a mounted volume is made by the runtime, as root
+        Place::Image if place::mount_under(case, path).is_some_and(|m| place::kind_of(case, m) == Place::Volume) => {
+            Reason::VolumePermissionDenied
+        }
+        Place::Image => Reason::PermissionDenied,
+    }
+}
+
+fn module_missing(case: &Case, failure: &Failure) -> Reason {
+    let subject = failure.subject.as_deref();
+    let hidden = match subject {
+        Some(path) if path.starts_with('/') => place::mount_over_program(case, Some(path)).is_some(),
+        _ => place::mount_over_program(case, None).is_some(),
+    };
+    if hidden { Reason::MountPathConflict } else { Reason::MissingModule }
+}
+
+/// runc's `exec /x: no such file or directory` comes after the file itself was found: its loader or interpreter is missing.
+/// For a script that is the shebang line (often with a carriage return), for a binary the dynamic loader.
+fn command_missing(case: &Case, failure: &Failure) -> Reason {
+    let path = failure.subject.as_deref();
+    if let Some(path) = path.filter(|p| p.starts_with('/')) {
+        match place::mount_of(case, path).map(|m| place::kind_of(case, m)) {
+            Some(Place::Config) => return Reason::ConfigFileNotFound,
+            Some(Place::Volume) if !is_exec_of_kernel(failure) => return Reason::MountPathConflict,
+            _ => {}
+        }
+    }
+    let binary = path.is_some_and(|p| place::extension(p).is_empty());
+    if is_exec_of_kernel(failure) && binary { Reason::MissingSharedLibrary } else { Reason::EntrypointNotFound }
+}
+
+fn is_exec_of_kernel(failure: &Failure) -> bool {
+    failure.quote.starts_with("exec /") || failure.quote.contains("exec user process")
+}
+
+/// 126 is the shell's code for "not executable"; with another code the shell was refused a file that it wrote or read.
+fn not_executable(case: &Case, failure: &Failure) -> Reason {
+    let code = case.crash().map_or(0, |c| c.exit_code);
+    let plain_shell = failure.quote.contains(".sh: line") || failure.quote.contains("sh: ");
+    if code == 126 || !plain_shell || failure.quote.contains("exec") {
+        Reason::EntrypointNotExecutable
+    } else {
+        file_permission(case, failure)
+    }
+}

@@ -1,0 +1,72 @@
+//! ConfigFileNotFound and ConfigPermissionDenied: a configuration file that is not there, or that the process may not read.
+
+use super::place::{self, Place};
+use super::{Told, named, said, tell};
+use crate::diagnose::facts::VolumeSource;
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let mut found = tell(case, Reason::ConfigFileNotFound, missing);
+    found.extend(tell(case, Reason::ConfigPermissionDenied, denied));
+    found
+}
+
+fn missing(case: &Case, failure: &Failure) -> Told {
+    let told = Told::new(format!("the file {} is not there ({})", named(failure, "that it needs"), said(failure)));
+    let Some(path) = failure.subject.as_deref() else {
+        return told
+            .advise("Mount the file that the message names from a ConfigMap or Secret, or put it into the image.");
+    };
+    let Some(mount) = place::mount_of(case, path) else {
+        return told
+            .evidence(Source::PodSpec, format!("no volume of container {} is mounted over {path}", case.container.name))
+            .advise(format!("Put {path} into the image, or mount it from a ConfigMap or Secret; check that the path the program looks at is the one that is mounted."));
+    };
+    let told = told.evidence(Source::PodSpec, place::describe(case, mount));
+    if place::kind_of(case, mount) != Place::Config {
+        return told.advise(format!("Put the file onto the volume below {}, or correct the path.", mount.path));
+    }
+    let file = path.strip_prefix(mount.path.as_str()).unwrap_or(path).trim_start_matches('/');
+    keys(case, mount.volume.as_str(), told).advise(format!(
+        "Each key becomes a file of that name below {}: add the key {file}, or correct the path the program is told to read.",
+        mount.path
+    ))
+}
+
+/// The keys that the mounted object has, where it is known.
+fn keys(case: &Case, volume: &str, told: Told) -> Told {
+    let (kind, source) = match case.pod.volume(volume).map(|v| &v.source) {
+        Some(VolumeSource::ConfigMap(s)) => ("ConfigMap", s),
+        Some(VolumeSource::Secret(s)) => ("Secret", s),
+        _ => return told,
+    };
+    let object = case.cluster.config(kind, &case.pod.namespace, &source.name);
+    match object.and_then(|o| o.keys.as_ref()) {
+        Some(keys) => told.evidence(Source::Config, format!("{kind} {} has the keys {}", source.name, keys.join(", "))),
+        None => told,
+    }
+}
+
+fn denied(case: &Case, failure: &Failure) -> Told {
+    let path = named(failure, "its configuration");
+    let told = Told::new(format!("it may not read {path} ({})", said(failure)));
+    let mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
+    let told = match mount {
+        Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
+        None => told,
+    };
+    let user = case.pod.effective_user(case.container);
+    let told = match user {
+        Some(uid) => told.evidence(Source::PodSpec, format!("runAsUser: {uid}")),
+        None => told,
+    };
+    let group = case.pod.security.fs_group;
+    let told = match group {
+        Some(g) => told.evidence(Source::PodSpec, format!("fsGroup: {g}")),
+        None => told,
+    };
+    told.advise("Files of ConfigMaps, Secrets and tokens belong to root: set securityContext.fsGroup of the pod to the process's group, so that they become readable for it.")
+        .advise("Or widen the volume's defaultMode (0440 with fsGroup, 0444 without).")
+}

@@ -1,0 +1,62 @@
+//! DependencyAuthFailed: another service, or the API server's RBAC, refused the credentials.
+
+use super::{Told, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::DependencyAuthFailed, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    if let Some((account, verb, resource)) = rbac(failure) {
+        return rbac_words(case, failure, &account, &verb, &resource);
+    }
+    let who = failure.subject.as_deref().map_or_else(String::new, |s| format!(" of {s}"));
+    let at = failure.target.as_ref().map_or_else(String::new, |t| format!(" at {}", t.host));
+    let told = Told::new(format!("the credentials{who} are refused{at} ({})", said(failure)));
+    let secrets: Vec<String> = case
+        .container
+        .env
+        .iter()
+        .filter_map(|e| {
+            e.from
+                .as_ref()
+                .filter(|f| f.kind == "Secret")
+                .map(|f| format!("{} from Secret {}, key {}", e.name, f.name, f.key))
+        })
+        .take(4)
+        .collect();
+    let told = secrets.into_iter().fold(told, |t, s| t.evidence(Source::PodSpec, format!("env {s}")));
+    told.advise("Compare user and password (or token) that the pod is given with what the server knows; a changed Secret reaches environment variables only with a new pod.")
+        .advise("A database keeps the password of its first start on its volume: a new password in a Secret does not change it there.")
+}
+
+/// Account, verb and resource of an API server's refusal.
+fn rbac(failure: &Failure) -> Option<(String, String, String)> {
+    let quote = &failure.quote;
+    let (_, rest) = quote.split_once("cannot ")?;
+    let (verb, rest) = rest.split_once(' ')?;
+    let resource = rest.strip_prefix("resource \"")?.split('"').next()?;
+    let account = quote.split("User \"").nth(1).and_then(|u| u.split('"').next()).unwrap_or("its service account");
+    Some((account.to_owned(), verb.to_owned(), resource.to_owned()))
+}
+
+fn rbac_words(case: &Case, failure: &Failure, account: &str, verb: &str, resource: &str) -> Told {
+    let ns = &case.pod.namespace;
+    let cluster = failure.quote.contains("at the cluster scope");
+    let told = Told::new(format!("the API server forbids {account} to {verb} {resource}"));
+    let told = match case.pod.service_account.as_deref() {
+        Some(name) => told.evidence(Source::PodSpec, format!("serviceAccountName: {name}")),
+        None => told,
+    };
+    let scope = if cluster { "a ClusterRole and a ClusterRoleBinding" } else { "a Role and a RoleBinding" };
+    told.advise_command(
+        format!("Give its service account the right, by {scope} (or the chart's RBAC setting):"),
+        Some(format!(
+            "kubectl auth can-i {verb} {resource} --as={account}{}",
+            if cluster { " -A".to_owned() } else { format!(" -n {ns}") }
+        )),
+    )
+}

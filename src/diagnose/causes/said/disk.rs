@@ -1,0 +1,37 @@
+//! DiskFull: no space left on a volume or file system.
+
+use super::{Told, named, place, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source, words};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::DiskFull, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    let told = Told::new(format!("no space is left for {} ({})", named(failure, "what it writes"), said(failure)));
+    let mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
+    let claim = mount.and_then(|m| match &case.pod.volume(&m.volume)?.source {
+        crate::diagnose::facts::VolumeSource::Claim { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    let told = match mount {
+        Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
+        None => told,
+    };
+    let Some(claim) = claim else {
+        return told.advise("Find what fills it (du in the container, df on the node), and give that data a volume of its own or a limit.");
+    };
+    let size = case.cluster.claim(&case.pod.namespace, claim).and_then(|c| c.request);
+    let told = match size {
+        Some(bytes) => {
+            told.evidence(Source::Volume, format!("PersistentVolumeClaim {claim} asks for {}", words::bytes(bytes)))
+        }
+        None => told,
+    };
+    told.advise_command(
+        "Enlarge the claim (its StorageClass must allow volume expansion), or free space on it:",
+        size.map(|b| format!("kubectl -n {} patch pvc {claim} -p '{{\"spec\":{{\"resources\":{{\"requests\":{{\"storage\":\"{}\"}}}}}}}}'", case.pod.namespace, words::bytes(b * 2))),
+    )
+}

@@ -1,0 +1,40 @@
+//! EntrypointNotFound and EntrypointNotExecutable, as the log tells them (the kubelet's own words are read elsewhere).
+
+use super::{Told, named, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source, words};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let mut found = tell(case, Reason::EntrypointNotFound, not_found);
+    found.extend(tell(case, Reason::EntrypointNotExecutable, not_executable));
+    found
+}
+
+fn with_command(case: &Case, told: Told) -> Told {
+    let line = case.container.command_line().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        told
+    } else {
+        told.evidence(Source::PodSpec, format!("command line: {}", words::cut(&line, 300)))
+    }
+}
+
+fn not_found(case: &Case, failure: &Failure) -> Told {
+    let what = named(failure, "a program that it starts");
+    let told = with_command(case, Told::new(format!("{what} is not in the image ({})", said(failure))));
+    let kernel = failure.quote.contains("exec user process") || failure.quote.starts_with("exec /");
+    if failure.quote.contains("\\r") || kernel || failure.quote.contains("bad interpreter") {
+        return told
+            .advise("The interpreter in the script's first line does not exist; with Windows line ends its name ends in a carriage return: convert the script (dos2unix, or `*.sh text eol=lf` in .gitattributes) and build again.")
+            .advise("If it is a binary, its dynamic loader is missing: build it static, or use a base image with the right C library.");
+    }
+    told.advise(format!("Check the spelling, and that {what} is in image {} and on its PATH.", case.container.image))
+}
+
+fn not_executable(case: &Case, failure: &Failure) -> Told {
+    let what = named(failure, "the program");
+    with_command(case, Told::new(format!("{what} may not be executed ({})", said(failure)))).advise(format!(
+        "Give it the x bit in the image (RUN chmod +x {what}) or in the volume (defaultMode: 0755), or call it through its interpreter (sh {what})."
+    ))
+}

@@ -1,0 +1,34 @@
+//! UnhandledException: the program ended by an exception, panic or error of its own that has no more specific reason.
+
+use super::{Told, said, tell};
+use crate::diagnose::log::{Concept, Failure};
+use crate::diagnose::{Case, Finding, Reason};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let mut found = tell(case, Reason::UnhandledException, words);
+    // a plain error line that fits no concept is less than a stack trace
+    let plain = case.log().failures.iter().find(|f| super::assign::reason(case, f) == Some(Reason::UnhandledException));
+    if plain.is_some_and(|f| f.concept == Concept::OtherError) {
+        for finding in &mut found {
+            finding.basis = finding.basis.min(crate::diagnose::Basis::Inferred);
+            finding.confidence = crate::diagnose::Confidence::Possible;
+        }
+    }
+    found
+}
+
+fn words(_case: &Case, failure: &Failure) -> Told {
+    match failure.concept {
+        Concept::BadData => Told::new(format!("it cannot work with the data that it finds ({})", said(failure)))
+            .advise(
+                "Restore or repair the data, or run the version that wrote it; keep a copy before you delete anything.",
+            ),
+        Concept::OtherError => Told::new(format!("it gave up with: {}", said(failure))).advise(
+            "Look the message up in the program's documentation and issues; raise its log level for what led to it.",
+        ),
+        _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
+            .advise("The stack names the place in the code: fix it there, or go back to the version that worked.")
+            .advise("If it began with new data or a new setting, that is what the code does not handle."),
+    }
+}

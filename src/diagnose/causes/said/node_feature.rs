@@ -1,0 +1,20 @@
+//! NodeFault, as the log tells it: the node's kernel lacks a module or feature that the program needs.
+
+use super::{Told, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::NodeFault, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    let name = case.pod.node.as_deref().unwrap_or("the node");
+    let told = Told::new(format!("node {name} lacks what it needs ({})", said(failure)));
+    let told = match case.pod.node.as_deref().and_then(|n| case.cluster.node(n)) {
+        Some(n) => told.evidence(Source::Node, format!("node {}: kernel {}, {}", n.name, n.kernel, n.architecture)),
+        None => told,
+    };
+    told.advise("Load the kernel module on that node (modprobe, /etc/modules-load.d), or keep the pod away from it (nodeSelector, cordon).")
+}

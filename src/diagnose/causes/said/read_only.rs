@@ -1,0 +1,33 @@
+//! ReadOnlyFilesystem: the program writes where the file system is read-only.
+
+use super::place::{self, Place};
+use super::{Told, named, said, tell};
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::ReadOnlyFilesystem, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    let told =
+        Told::new(format!("it writes to {}, which is read-only ({})", named(failure, "a file system"), said(failure)));
+    let root = case.container.security.read_only_root == Some(true);
+    if let Some(mount) = failure.subject.as_deref().and_then(|p| place::mount_of(case, p)) {
+        let told = told.evidence(Source::PodSpec, place::describe(case, mount));
+        return if place::kind_of(case, mount) == Place::Config {
+            told.advise("Files of a ConfigMap or Secret cannot be written: copy them into an emptyDir in an init container, and let the program use that.")
+        } else {
+            told.advise(format!("Mount {} without readOnly; if it is not set, look whether the volume went read-only after an I/O error (dmesg of the node).", mount.path))
+        };
+    }
+    if root {
+        let folder = failure.subject.as_deref().map_or("the folder that it writes to", |s| s);
+        return told.evidence(Source::PodSpec, "readOnlyRootFilesystem: true").advise(format!(
+            "Mount an emptyDir over {folder} (often also /tmp), or set readOnlyRootFilesystem: false."
+        ));
+    }
+    told.but("readOnlyRootFilesystem is not set")
+        .advise("Look whether the node's disk went read-only after an error (dmesg), or mount a writable volume there.")
+}

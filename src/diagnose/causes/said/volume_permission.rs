@@ -1,0 +1,43 @@
+//! VolumePermissionDenied: the process's user may not use the volume's files.
+
+use super::{Told, named, place, said, tell};
+use crate::diagnose::facts::VolumeSource;
+use crate::diagnose::log::Failure;
+use crate::diagnose::{Case, Finding, Reason, Source};
+
+/// See the module.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    tell(case, Reason::VolumePermissionDenied, words)
+}
+
+fn words(case: &Case, failure: &Failure) -> Told {
+    let told =
+        Told::new(format!("its user may not use {} on a volume ({})", named(failure, "the files"), said(failure)));
+    let mount =
+        failure.subject.as_deref().and_then(|p| place::mount_of(case, p).or_else(|| place::mount_under(case, p)));
+    let host = mount.and_then(|m| case.pod.volume(&m.volume)).is_some_and(|v| {
+        matches!(&v.source, VolumeSource::HostPath { .. }) || matches!(&v.source, VolumeSource::Other(k) if k == "nfs")
+    });
+    let mut told = match mount {
+        Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
+        None => told,
+    };
+    let user = case.pod.effective_user(case.container);
+    let group = case.pod.security.fs_group;
+    told = told.evidence(
+        Source::PodSpec,
+        format!(
+            "runAsUser: {}, fsGroup: {}",
+            user.map_or_else(|| "not set (the image decides)".to_owned(), |u| u.to_string()),
+            group.map_or_else(|| "not set".to_owned(), |g| g.to_string())
+        ),
+    );
+    let owner = user.map_or_else(|| "UID".to_owned(), |u| u.to_string());
+    if host || group.is_some() {
+        return told.advise(format!(
+            "fsGroup does not change folders of hostPath, NFS and some local provisioners: give the folder to {owner} in an init container that runs as root (chown -R {owner} PATH), or on the server."
+        ));
+    }
+    told.advise(format!("Set securityContext.fsGroup of the pod to the process's group (e.g. {owner}): the kubelet then gives the volume to that group."))
+        .advise("Where the driver does not support it, chown the folder once in an init container that runs as root.")
+}

@@ -112,13 +112,21 @@ fn matches(regex: &LazyLock<Option<Regex>>, line: &str) -> bool {
 #[derive(Default)]
 struct Splitter {
     records: Vec<Record>,
-    /// Inside a Python traceback whose exception line is still to come.
-    traceback: bool,
-    /// Inside a dump of goroutines.
-    dump: bool,
+    inside: Inside,
     blank: bool,
-    /// The record began with Rust's `thread 'x' panicked at FILE:LINE:`; the message is the next line.
-    rust_head: bool,
+}
+
+/// What the last record still waits for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Inside {
+    #[default]
+    Nothing,
+    /// A Python traceback whose exception line is still to come.
+    Traceback,
+    /// A dump of goroutines.
+    Dump,
+    /// Rust's `thread 'x' panicked at FILE:LINE:`; the message is the next line.
+    Panic,
 }
 
 /// Splits lines into records. Blank lines belong to a record only where it goes on behind them.
@@ -154,9 +162,15 @@ impl Splitter {
             kind: Kind::Plain,
             uncaught: after_caret || matches(&UNCAUGHT, line),
         };
-        self.traceback = line.starts_with("Traceback (most recent");
-        self.dump = line.starts_with("panic: ") || line.starts_with("fatal error: ") || line.starts_with("goroutine ");
-        self.rust_head = line.starts_with("thread '") && line.trim_end().ends_with(':');
+        self.inside = if line.starts_with("Traceback (most recent") {
+            Inside::Traceback
+        } else if line.starts_with("panic: ") || line.starts_with("fatal error: ") || line.starts_with("goroutine ") {
+            Inside::Dump
+        } else if line.starts_with("thread '") && line.trim_end().ends_with(':') {
+            Inside::Panic
+        } else {
+            Inside::Nothing
+        };
         note_kind(&mut record, line);
         self.records.push(record);
     }
@@ -164,35 +178,42 @@ impl Splitter {
     fn continues(&mut self, line: &str) -> bool {
         let Some(last) = self.records.last() else { return false };
         let indented = line.starts_with([' ', '\t']);
-        if self.traceback {
-            if !indented {
-                // the exception line ends the traceback, unless a chained one follows
-                self.traceback = false;
+        match self.inside {
+            Inside::Traceback => {
+                if !indented {
+                    // the exception line ends the traceback, unless a chained one follows
+                    self.inside = Inside::Nothing;
+                }
+                return true;
             }
-            return true;
+            Inside::Panic => {
+                self.inside = Inside::Nothing;
+                return true;
+            }
+            Inside::Dump => {
+                let frame = if self.blank {
+                    indented || line.starts_with("goroutine ") || line.starts_with('r')
+                } else {
+                    indented || line.starts_with('[') || matches(&GO_FRAME, line)
+                };
+                if frame {
+                    return true;
+                }
+                self.inside = Inside::Nothing;
+            }
+            Inside::Nothing => {}
         }
         if line.starts_with("Traceback (most recent") {
             // behind the head of a logger's error record, or chained in one record
             let chained = last.kind == Kind::Python && self.blank;
             let logged = last.severity >= Severity::Error && !self.blank && last.lines.len() == 1;
-            self.traceback = chained || logged;
-            return self.traceback;
-        }
-        if self.dump {
-            self.dump = indented || self.blank || matches(&GO_FRAME, line) || line.starts_with('[');
-            if self.dump && self.blank {
-                self.dump = indented || line.starts_with("goroutine ") || line.starts_with("r");
+            if chained || logged {
+                self.inside = Inside::Traceback;
             }
-            if self.dump {
-                return true;
-            }
+            return chained || logged;
         }
         if indented {
             return !self.blank || last.kind != Kind::Plain;
-        }
-        if last.uncaught && last.lines.len() == 1 && self.rust_head {
-            self.rust_head = false;
-            return true;
         }
         if matches(&JVM_HEAD, line) {
             return last.severity >= Severity::Error && last.lines.len() == 1;

@@ -60,10 +60,10 @@ fn letter(level: &[u8]) -> Severity {
 /// The level of a plain line, from its first 160 bytes.
 pub(crate) fn of_line(line: &str) -> Severity {
     let start = text::head(line, 160).as_bytes();
-    if let Some(found) = LETTER.as_ref().and_then(|r| r.captures(start)) {
-        if let Some(m) = found.iter().skip(1).flatten().next() {
-            return letter(m.as_bytes());
-        }
+    if let Some(found) = LETTER.as_ref().and_then(|r| r.captures(start))
+        && let Some(m) = found.iter().skip(1).flatten().next()
+    {
+        return letter(m.as_bytes());
     }
     let Some(found) = WORD.as_ref().and_then(|r| r.captures(start)) else { return Severity::Unknown };
     found.iter().skip(1).flatten().next().map_or(Severity::Unknown, |m| word(m.as_bytes()))
@@ -72,14 +72,10 @@ pub(crate) fn of_line(line: &str) -> Severity {
 /// The level that a structured record gives: a word, or a number of bunyan and pino (50 error, 60 fatal).
 pub(crate) fn of_field(level: &str) -> Severity {
     match level.parse::<u32>() {
-        Ok(60..) => Severity::Fatal,
-        Ok(50..) => Severity::Error,
-        Ok(40..) => Severity::Warn,
-        Ok(10..) => Severity::Info,
-        // syslog numbers
-        Ok(0..=2) => Severity::Fatal,
-        Ok(3) => Severity::Error,
-        Ok(4) => Severity::Warn,
+        // bunyan and pino from 10 on, syslog below
+        Ok(60.. | 0..=2) => Severity::Fatal,
+        Ok(50.. | 3) => Severity::Error,
+        Ok(40.. | 4) => Severity::Warn,
         Ok(_) => Severity::Info,
         Err(_) if level.len() == 1 => letter(level.to_ascii_uppercase().as_bytes()),
         Err(_) => word(level.as_bytes()),

@@ -123,13 +123,11 @@ fn add(out: &mut String, value: &Value, depth: usize) {
         return;
     }
     match value {
-        Value::String(s) if !s.trim().is_empty() => {
-            if !out.contains(s.trim()) {
-                if !out.is_empty() {
-                    out.push('\n');
-                }
-                out.push_str(s.trim());
+        Value::String(s) if !s.trim().is_empty() && !out.contains(s.trim()) => {
+            if !out.is_empty() {
+                out.push('\n');
             }
+            out.push_str(s.trim());
         }
         Value::Array(items) => items.iter().take(20).for_each(|v| add(out, v, depth + 1)),
         Value::Object(map) => {
@@ -137,7 +135,9 @@ fn add(out: &mut String, value: &Value, depth: usize) {
             let rank = |k: &str| if MESSAGE.contains(&k) { 0 } else { 1 + i32::from(STACK.contains(&k)) };
             let mut entries: Vec<_> = map.iter().take(20).collect();
             entries.sort_by_key(|(k, _)| rank(k));
-            entries.into_iter().for_each(|(_, v)| add(out, v, depth + 1));
+            for (_, v) in entries {
+                add(out, v, depth + 1);
+            }
         }
         _ => {}
     }
@@ -175,8 +175,7 @@ fn logfmt(line: &str) -> Option<Structured> {
     });
     let text = match (message, error) {
         (Some(m), Some(e)) if e != "null" && e != "<nil>" && e != "nil" => format!("{m}\n{e}"),
-        (Some(m), _) => m,
-        (None, Some(e)) => e,
+        (Some(m), _) | (None, Some(m)) => m,
         (None, None) => return None,
     };
     Some(Structured { severity, text })
@@ -209,18 +208,20 @@ fn unquote(text: &str) -> (String, &str) {
     let mut out = String::new();
     let mut escaped = false;
     for (i, c) in text.char_indices() {
-        match (escaped, c) {
-            (true, 'n') => out.push('\n'),
-            (true, 't') => out.push('\t'),
-            (true, other) => out.push(other),
-            (false, '\\') => {
-                escaped = true;
-                continue;
-            }
-            (false, '"') => return (out, &text[i + 1..]),
-            (false, other) => out.push(other),
+        if escaped {
+            out.push(match c {
+                'n' => '\n',
+                't' => '\t',
+                other => other,
+            });
+            escaped = false;
+            continue;
         }
-        escaped = false;
+        match c {
+            '\\' => escaped = true,
+            '"' => return (out, &text[i + 1..]),
+            other => out.push(other),
+        }
     }
     (out, "")
 }

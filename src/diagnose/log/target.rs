@@ -9,7 +9,7 @@ use crate::diagnose::Target;
 
 /// Shapes, most telling first: a name beats an address, an address beats a URL that may only say what was asked for.
 const SHAPES: &[&str] = &[
-    r#"lookup (?<host>[\w.\-]+)(?: on [\w.:\[\]]+)?:"#,
+    r"lookup (?<host>[\w.\-]+)(?: on [\w.:\[\]]+)?:",
     r#"server at "(?<host>[^"/]+)"(?: \([\w.:]+\))?,? port (?<port>\d{1,5})"#,
     r#"could not translate host name "(?<host>[\w.\-]+)""#,
     r"connect econnrefused (?<host>[\w.\-]+):(?<port>\d{1,5})",
@@ -76,61 +76,12 @@ fn default_port(scheme: &str) -> Option<u16> {
 
 /// Not a source file with a line number, a time, a version or a word of prose.
 pub(crate) fn plausible(host: &str) -> bool {
-    const CODE: &[&str] = &[
-        "go", "py", "js", "ts", "mjs", "cjs", "jsx", "tsx", "java", "kt", "scala", "rb", "rs", "c", "cc", "cpp", "h",
-        "hpp", "php", "cs", "ex", "exs", "erl", "sh", "lua", "pl", "yaml", "yml", "json", "conf", "cfg", "toml", "xml",
-        "jar", "so", "sql", "lock", "log", "rake", "clj", "groovy", "swift", "vue", "html",
-    ];
-    const WORDS: &[&str] = &[
-        "line",
-        "column",
-        "error",
-        "errno",
-        "code",
-        "status",
-        "pid",
-        "exit",
-        "failed",
-        "caused",
-        "goroutine",
-        "attempt",
-        "signal",
-        "level",
-        "the",
-        "a",
-        "an",
-        "at",
-        "in",
-        "on",
-        "is",
-        "null",
-        "none",
-        "undefined",
-        "string",
-        "exception",
-        "message",
-        "port",
-        "tcp",
-        "http",
-        "https",
-        "internal",
-        "syscall",
-        "version",
-        "host",
-        "socket",
-        "hostname",
-        "bootstrap",
-        "file",
-        "type",
-        "module",
-        "any",
-        "all",
-        "address",
-        "failure",
-        "timeout",
-        "refused",
-        "connection",
-    ];
+    const CODE: &str = "go py js ts mjs cjs jsx tsx java kt scala rb rs c cc cpp h hpp php cs ex exs erl sh lua pl yaml \
+        yml json conf cfg toml xml jar so sql lock log rake clj groovy swift vue html";
+    const WORDS: &str = "line column error errno code status pid exit failed caused goroutine attempt signal level the a \
+        an at in on is null none undefined string exception message port tcp http https internal syscall \
+        version host socket hostname bootstrap file type module any all address failure timeout refused \
+        connection";
     let extension = host.rsplit('.').next().unwrap_or(host);
     let lower = host.to_ascii_lowercase();
     let numeric = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -138,10 +89,9 @@ pub(crate) fn plausible(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 253
         && (ip || !numeric)
-        && !(host.contains('.') && CODE.contains(&extension.to_ascii_lowercase().as_str()))
-        && !WORDS.contains(&lower.as_str())
+        && (!host.contains('.') || !CODE.split(' ').any(|w| w == extension.to_ascii_lowercase()))
+        && !WORDS.split(' ').any(|w| w == lower)
         && host != "0.0.0.0"
-        && (host.contains(':') || host.bytes().any(|b| b.is_ascii_alphabetic()) || ip)
 }
 
 #[cfg(test)]

@@ -59,12 +59,12 @@ struct Judged {
 }
 
 /// Judges what was found (in order of lines) and returns the failures, most causal first.
-pub(crate) fn judge(found: Vec<Found>, marks: &Marks) -> Vec<Failure> {
+pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
     let mut judged: Vec<Judged> = found
         .iter()
         .enumerate()
         .map(|(i, f)| {
-            let (points, weight) = weigh(f, i, &found, marks);
+            let (points, weight) = weigh(f, i, found, marks);
             Judged { found: f.clone(), points, weight }
         })
         .collect();
@@ -134,14 +134,12 @@ fn weigh(f: &Found, index: usize, all: &[Found], marks: &Marks) -> (i32, Weight)
     };
     points -= if trailing > TRAILING_MAX { 15 } else { 0 };
     let quiet = f.severity <= Severity::Warn && !f.uncaught;
-    let weight = if (recovered && !loud) || (shutdown_before && !loud) || (f.softened && !last) {
-        Weight::Hint
-    } else if trailing <= TRAILING_MAX && (loud || (last && !quiet && !f.softened)) {
-        Weight::Terminal
-    } else if quiet && !last {
-        Weight::Hint
-    } else {
-        Weight::Error
+    let taken_back = (!loud && (recovered || shutdown_before)) || (!last && (f.softened || quiet));
+    let fatal = loud || (last && !quiet && !f.softened);
+    let weight = match (taken_back, fatal && trailing <= TRAILING_MAX) {
+        (true, _) => Weight::Hint,
+        (false, true) => Weight::Terminal,
+        (false, false) => Weight::Error,
     };
     (points, weight)
 }
@@ -177,7 +175,7 @@ fn hand_over(judged: &mut [Judged]) {
             .filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20)
             .max_by_key(|i| judged[*i].points)
     };
-    let chosen = explanation.or_else(|| (top.strength == Strength::Wrapper).then(fallback).flatten());
+    let chosen = explanation.or_else(|| if top.strength == Strength::Wrapper { fallback() } else { None });
     if let Some(i) = chosen {
         let points = judged[best].points;
         judged[i].points = points + 1;

@@ -79,7 +79,7 @@ fn file_missing(case: &Case, failure: &Failure) -> Reason {
     let Some(path) = failure.subject.as_deref() else {
         return if mentions(failure, CONFIG_WORDS) { Reason::ConfigFileNotFound } else { Reason::UnhandledException };
     };
-    if path.ends_with(".sock") || path.contains("/.s.PGSQL") {
+    if place::extension(path) == "sock" || path.contains("/.s.PGSQL") {
         return Reason::DependencyUnavailable;
     }
     if path.starts_with("/proc/") || path.starts_with("/sys/") || path.starts_with("/lib/modules") {
@@ -133,7 +133,11 @@ fn file_permission(case: &Case, failure: &Failure) -> Reason {
         let volume = case.container.mounts.iter().any(|m| place::kind_of(case, m) == Place::Volume);
         return if data && volume { Reason::VolumePermissionDenied } else { Reason::PermissionDenied };
     };
-    if path.ends_with(".sock") || path.starts_with("/dev/") || path.starts_with("/proc/") || path.starts_with("/sys/") {
+    if place::extension(path) == "sock"
+        || path.starts_with("/dev/")
+        || path.starts_with("/proc/")
+        || path.starts_with("/sys/")
+    {
         return Reason::PermissionDenied;
     }
     match place::of(case, path) {

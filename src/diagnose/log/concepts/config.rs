@@ -74,11 +74,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
     strong(EnvMissing, "undefined environment variable", ""),
     // -- images of databases and the like that ask for their password
     strong(EnvMissing, "is uninitialized and", r"(?:superuser )?password (?:option )?is not specified"),
-    strong(EnvMissing, "you must specify", r#"you must specify (?<subject>(?-i:[A-Z][A-Z0-9_]{3,}))"#),
+    strong(EnvMissing, "you must specify", r"you must specify (?<subject>(?-i:[A-Z][A-Z0-9_]{3,}))"),
     strong(
         EnvMissing,
         "you need to specify",
-        r#"you need to specify (?:one of |either )?(?<subject>(?-i:[A-Z][A-Z0-9_]{3,}))"#,
+        r"you need to specify (?:one of |either )?(?<subject>(?-i:[A-Z][A-Z0-9_]{3,}))",
     ),
     strong(
         EnvMissing,

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         NotDirectory,
         "is a directory",
-        r#"(?:open|read|file|load|config)?\W*(?<subject>/[\w./\-]+)\W*:? (?:\(?is a directory)"#,
+        r"(?:open|read|file|load|config)?\W*(?<subject>/[\w./\-]+)\W*:? (?:\(?is a directory)",
     ),
     strong(
         NotDirectory,

@@ -5,7 +5,7 @@ use crate::diagnose::log::Concept::{FileMissing, ModuleMissing};
 
 /// Rows, in order of precedence.
 pub(super) const ROWS: &[Row] = &[
-    strong(ModuleMissing, "no module named", r#"no module named '?(?<subject>[\w.\-]+)"#),
+    strong(ModuleMissing, "no module named", r"no module named '?(?<subject>[\w.\-]+)"),
     strong(ModuleMissing, "modulenotfounderror", ""),
     strong(ModuleMissing, "packagenotfounderror", ""),
     strong(ModuleMissing, "distributionnotfound", r"the '(?<subject>[^']+)' distribution was not found"),
@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         ModuleMissing,
         "plugin",
-        r#"(?:unknown|could not find|cannot find|not find|missing|no such|unable to (?:find|load)|couldn't find)(?: \w+){0,3} plugin\W+(?<subject>[\w.\-]+)?"#,
+        r"(?:unknown|could not find|cannot find|not find|missing|no such|unable to (?:find|load)|couldn't find)(?: \w+){0,3} plugin\W+(?<subject>[\w.\-]+)?",
     ),
     strong(ModuleMissing, "can't locate", r"can't locate (?<subject>\S+\.pm)"),
     strong(ModuleMissing, "there is no package called", r"package called \W(?<subject>[\w.]+)"),

@@ -207,7 +207,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(AuthRefused, "doesn't have permission", ""),
     strong(AuthRefused, "insufficient permissions", r"insufficient permissions?"),
     strong(AuthRefused, "insufficient privileges", ""),
-    strong(AuthRefused, "permission", r#"permission '?[\w.]+'? denied (?:on|for)"#),
+    strong(AuthRefused, "permission", r"permission '?[\w.]+'? denied (?:on|for)"),
     strong(
         AuthRefused,
         "permission denied for",

@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
 /// Exception heads of no special kind. They say that the program fell, and the message behind them says why.
 pub(super) const EXCEPTIONS: &[Row] = &[
     weak(Exception, "panic:", r"(?:^|\s)panic: (?<subject>.+)"),
-    weak(Exception, "panic", r#"\bpanic(?:ked)?\b"#),
+    weak(Exception, "panic", r"\bpanic(?:ked)?\b"),
     weak(Exception, "fatal error:", r"^fatal error: (?<subject>.+)"),
     weak(Exception, "exception in thread", ""),
     weak(

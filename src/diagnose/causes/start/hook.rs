@@ -1,0 +1,79 @@
+//! The postStart hook failed or hung, and the kubelet killed the container for it.
+//!
+//! The cause stands for about one second in `waiting.message` of PostStartHookError and nowhere else; current kubelets'
+//! events say only `PostStartHook failed` (kubelet-facts). Older ones put it into the event FailedPostStartHook.
+
+use crate::diagnose::facts::{Event, State, seconds_between};
+use crate::diagnose::words::cut;
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source};
+
+/// Reads status and events.
+pub fn examine(case: &Case) -> Vec<Finding> {
+    let message = match &case.container.status.state {
+        State::Waiting { reason, message } if reason == "PostStartHookError" => Some(message.as_str()),
+        _ => None,
+    };
+    let event = case.own_events().rev().find(|e| e.reason == "FailedPostStartHook" && is_of_this_crash(case, e));
+    if message.is_none() && event.is_none() {
+        return Vec::new();
+    }
+    let said = message.or(event.map(|e| e.message.as_str())).unwrap_or_default();
+    let why = reason_in(said).map_or(String::new(), |w| format!(": {w}"));
+    let hook = case.container.post_start.as_deref().map_or(String::new(), |h| format!(" ({})", cut(h, 120)));
+    let mut finding = Finding::new(
+        Reason::LifecycleHookFailed,
+        Confidence::Certain,
+        Basis::Stated,
+        format!("The postStart hook of {}{hook} failed, so the kubelet killed the container{why}.", case.container.name),
+    );
+    if let Some(m) = message {
+        finding = finding.evidence(Evidence::new(Source::ContainerStatus, format!("PostStartHookError: {}", cut(m, 600))));
+    }
+    if let Some(e) = event {
+        finding = finding.evidence(Evidence::new(Source::Event, format!("{}: {}", e.reason, cut(&e.message, 600))).at(e.last));
+    }
+    if let Some(h) = &case.container.post_start {
+        finding = finding.evidence(Evidence::new(Source::PodSpec, format!("lifecycle.postStart {}", cut(h, 300))));
+    }
+    vec![
+        finding
+            .advise("Run the hook's command by hand in the container (or move it into the entrypoint, where its output is logged). It must end with 0, its tools must be in the image, and it must not wait for something that starts later."),
+    ]
+}
+
+/// The event lies within the crashed run, or the same failure goes on.
+fn is_of_this_crash(case: &Case, event: &Event) -> bool {
+    let Some(finished) = case.crash().and_then(|c| c.finished) else { return case.container.post_start.is_some() };
+    let Some(last) = event.last else { return true };
+    seconds_between(last, finished).is_none_or(|s| s <= case.pod.grace_seconds + 15)
+}
+
+/// What is wrong, out of `... failed - error: <this>`.
+fn reason_in(message: &str) -> Option<String> {
+    let rest = message.split_once("failed - error: ")?.1;
+    let rest = rest.split_once(", message: \"\"").map_or(rest, |(r, _)| r);
+    Some(cut(rest.trim().trim_end_matches('.'), 200)).filter(|r| !r.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn the_message_that_lasts_a_second_is_used_when_it_is_there() {
+        let message = "Exec lifecycle hook ([sh -c echo not today; exit 1]) for Container \"app\" in Pod \"web-1_shop(p-1)\" failed - error: command 'sh -c echo not today; exit 1' exited with 1: , message: \"not today\\n\"";
+        let w = World::new().crashed(137, "Error", 1).waiting("PostStartHookError", message);
+        let found = w.examine(examine);
+        assert_eq!(found[0].reason, Reason::LifecycleHookFailed);
+        assert!(found[0].summary.contains("exited with 1"), "{}", found[0].summary);
+    }
+
+    #[test]
+    fn the_event_alone_is_enough_for_the_run_it_belongs_to() {
+        let w = World::new().crashed(137, "Error", 31).event("FailedPostStartHook", "PostStartHook failed", 2);
+        assert_eq!(w.examine(examine).len(), 1);
+        let old = World::new().crashed(1, "Error", 3600).event("FailedPostStartHook", "PostStartHook failed", 2);
+        assert!(old.examine(examine).is_empty(), "an hour old: another run");
+    }
+}

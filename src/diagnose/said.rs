@@ -1,0 +1,114 @@
+//! What kubelet, scheduler and runtime say *now* about a container that cannot start or a pod that cannot get going.
+//!
+//! Events are history; status is the present. So events count only while the status shows that the trouble lasts.
+
+use super::facts::{Event, State, Timestamp};
+use super::finding::{Evidence, Source};
+use super::{Case, words};
+
+/// Waiting reasons that say only "not started yet", not why.
+const WAITING_FOR_NOTHING: &[&str] = &["", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"];
+
+/// Termination reasons that mean the process was never run (containerd: StartError, docker and cri-o: ContainerCannotRun).
+const NEVER_RAN: &[&str] = &["StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "RuntimeError"];
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub struct Said<'a> {
+    /// The words.
+    pub text: &'a str,
+    /// The reason that stands beside them: of the waiting state, the end, or the event.
+    pub reason: &'a str,
+    /// Where they stand.
+    pub source: Source,
+    /// When.
+    pub time: Option<Timestamp>,
+    /// How often.
+    pub count: u32,
+}
+
+impl Said<'_> {
+    /// As evidence, quoted in full up to 600 characters.
+    pub fn evidence(&self) -> Evidence {
+        let text = words::cut(self.text, 600);
+        let detail = match (self.reason, self.count) {
+            ("", _) => text,
+            (reason, 0 | 1) => format!("{reason}: {text}"),
+            (reason, n) => format!("{reason} ({n} times): {text}"),
+        };
+        Evidence::new(self.source, detail).at(self.time)
+    }
+}
+
+fn of_event(e: &Event) -> Said<'_> {
+    Said { text: &e.message, reason: &e.reason, source: Source::Event, time: e.last, count: e.count }
+}
+
+/// Why the container could not be created or started: the status first, then the newest events on it.
+/// Empty when it did start (its end is then the matter), or when it merely waits.
+pub fn at_start<'a>(case: &Case<'a>) -> Vec<Said<'a>> {
+    let mut said = Vec::new();
+    if let State::Waiting { reason, message } = &case.container.status.state
+        && !WAITING_FOR_NOTHING.contains(&reason.as_str())
+    {
+        said.push(Said { text: message, reason, source: Source::ContainerStatus, time: None, count: 1 });
+    }
+    if let Some(end) = case.crash()
+        && (NEVER_RAN.contains(&end.reason.as_str()) || (end.started.is_none() && end.exit_code == 128))
+        // A StartError shows as `waiting: RunContainerError` with the same words: once is enough.
+        && said.iter().all(|s: &Said| s.text.is_empty())
+    {
+        said.push(Said {
+            text: &end.message,
+            reason: &end.reason,
+            source: Source::ContainerStatus,
+            time: end.finished,
+            count: 1,
+        });
+    }
+    if said.is_empty() {
+        return said;
+    }
+    let newest = case.own_events().rev().filter(|e| e.warning && matches!(e.reason.as_str(), "Failed" | "InspectFailed" | "FailedPostStartHook" | "ErrImageNeverPull"));
+    said.extend(newest.map(of_event));
+    said.extend(case.pod_events().rev().filter(|e| e.reason == "FailedToRetrieveImagePullSecret").map(of_event));
+    said
+}
+
+/// Whether the container has never run in this pod and waits for something of the pod: sandbox, volumes, scheduling.
+pub fn pod_is_stuck(case: &Case) -> bool {
+    let waits = match &case.container.status.state {
+        State::Waiting { reason, .. } => matches!(reason.as_str(), "" | "ContainerCreating" | "PodInitializing"),
+        State::Unknown => true,
+        _ => false,
+    };
+    waits && case.pod.phase == "Pending"
+}
+
+/// Warnings (and the few Normal ones that matter) on the pod with one of these reasons, newest first, while it is stuck.
+pub fn on_stuck_pod<'a>(case: &Case<'a>, reasons: &'static [&'static str]) -> Vec<Said<'a>> {
+    if !pod_is_stuck(case) {
+        return Vec::new();
+    }
+    let mut events: Vec<&Event> = case.pod_events().filter(|e| reasons.contains(&e.reason.as_str())).collect();
+    events.sort_by_key(|e| std::cmp::Reverse((e.last, e.count)));
+    events.into_iter().map(of_event).collect()
+}
+
+/// Why the scheduler does not place the pod: the PodScheduled condition (the present) and its events.
+pub fn by_scheduler<'a>(case: &Case<'a>) -> Vec<Said<'a>> {
+    if case.pod.node.is_some() {
+        return Vec::new();
+    }
+    let condition = case.pod.condition("PodScheduled").filter(|c| c.status == "False");
+    let mut said: Vec<Said<'a>> = condition
+        .into_iter()
+        .filter_map(|c| {
+            let text = c.message.as_deref()?;
+            let reason = c.reason.as_deref().unwrap_or("");
+            Some(Said { text, reason, source: Source::ContainerStatus, time: c.since, count: 1 })
+        })
+        .collect();
+    said.extend(on_stuck_pod(case, &["FailedScheduling"]));
+    said
+}

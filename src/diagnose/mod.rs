@@ -10,7 +10,7 @@ pub mod kubectl;
 pub mod log;
 pub mod rank;
 pub mod reason;
-pub mod said;
+pub mod stated;
 pub mod stop;
 #[cfg(test)]
 pub mod testing;

@@ -4,6 +4,7 @@ pub mod ended;
 pub mod memory;
 pub mod probe;
 pub mod said;
+pub mod start;
 
 use super::{Case, Finding, Reason};
 
@@ -17,6 +18,20 @@ pub struct Rule {
 
 /// Every rule. Where basis and confidence are equal, the earlier row wins.
 pub static RULES: &[Rule] = &[
+    // What kubelet and runtime say of a container that they cannot create or start.
+    Rule { reasons: &[Reason::ImageUserNotAllowed], examine: start::user::examine },
+    Rule { reasons: &[Reason::LifecycleHookFailed], examine: start::hook::examine },
+    Rule {
+        reasons: &[
+            Reason::EntrypointNotFound,
+            Reason::EntrypointNotExecutable,
+            Reason::WrongArchitecture,
+            Reason::MountPathConflict,
+            Reason::VolumeMountFailed,
+            Reason::RuntimeFailure,
+        ],
+        examine: start::exec::examine,
+    },
     // Memory.
     Rule { reasons: &[Reason::RuntimeHeapExceedsLimit], examine: memory::heap::examine },
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },

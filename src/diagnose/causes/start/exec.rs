@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::diagnose::said::{self, Said};
+use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::cut;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source};
 
@@ -36,6 +36,7 @@ const fn shape(
 use Confidence::{Certain, Likely, Possible};
 
 /// First match wins: the specific shapes stand before the general ones.
+#[rustfmt::skip]
 static SHAPES: &[Shape] = &[
     // Memory and processes.
     shape(&["oom-killed"], &[], Reason::MemoryLimitExceeded, Certain, "the memory limit is too small even for the container's init process", "Raise the memory limit: the runtime itself needs several MiB before the program starts."),
@@ -117,8 +118,10 @@ fn subject(text: &str) -> Option<&str> {
 
 /// Reads the runtime's words.
 pub fn examine(case: &Case) -> Vec<Finding> {
-    let said = said::at_start(case);
-    let relevant = |s: &&Said| !matches!(s.reason, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "PostStartHookError");
+    let said = stated::at_start(case);
+    let relevant = |s: &&Said| {
+        !matches!(s.reason, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "PostStartHookError")
+    };
     let Some((finding, s)) = said.iter().filter(relevant).find_map(|s| Some((read(case, s)?, s))) else {
         return fallback(case, &said);
     };
@@ -132,7 +135,8 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 
 fn read(case: &Case, said: &Said) -> Option<Finding> {
     let lower = said.text.to_lowercase();
-    let shape = SHAPES.iter().find(|s| s.has.iter().all(|w| lower.contains(w)) && !s.not.iter().any(|w| lower.contains(w)))?;
+    let shape =
+        SHAPES.iter().find(|s| s.has.iter().all(|w| lower.contains(w)) && !s.not.iter().any(|w| lower.contains(w)))?;
     let subject = subject(said.text);
     let named = subject.map(|s| format!("\"{}\"", cut(s, 120)));
     let means = match &named {
@@ -169,7 +173,8 @@ fn command_evidence(case: &Case, reason: Reason) -> Option<Evidence> {
 /// The runtime refused in words that no shape knows: still its statement, quoted.
 fn fallback(case: &Case, said: &[Said]) -> Vec<Finding> {
     let Some(s) = said.iter().find(|s| {
-        matches!(s.reason, "CreateContainerError" | "RunContainerError" | "StartError" | "ContainerCannotRun") && !s.text.is_empty()
+        matches!(s.reason, "CreateContainerError" | "RunContainerError" | "StartError" | "ContainerCannotRun")
+            && !s.text.is_empty()
     }) else {
         return Vec::new();
     };
@@ -200,14 +205,46 @@ mod tests {
     #[test]
     fn start_errors_are_read_in_the_words_of_every_runtime() {
         let cases = [
-            (r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "wge": executable file not found in $PATH"#, Reason::EntrypointNotFound, "wge"),
-            (r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/app/server": stat /app/server: no such file or directory: unknown"#, Reason::EntrypointNotFound, "/app/server"),
-            (r#"OCI runtime create failed: container_linux.go:370: starting container process caused: exec: "/app/run.sh": permission denied: unknown"#, Reason::EntrypointNotExecutable, "/app/run.sh"),
-            (r#"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/var/lib/kubelet/pods/x/volumes/kubernetes.io~configmap/v" to rootfs at "/etc/nginx/nginx.conf": mount /var/lib/kubelet/pods/x/v:/etc/nginx/nginx.conf: not a directory"#, Reason::MountPathConflict, "/etc/nginx/nginx.conf"),
-            (r#"failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: mkdir /bin/sh: not a directory"#, Reason::InvalidConfiguration, "/bin/sh"),
-            (r#"OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown"#, Reason::MemoryLimitExceeded, "memory limit"),
-            (r#"OCI runtime create failed: runc create failed: unable to start container process: exec /app: exec format error"#, Reason::WrongArchitecture, "/app"),
-            (r#"crun: executable file `frob` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found"#, Reason::EntrypointNotFound, "not exist"),
+            (
+                r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "wge": executable file not found in $PATH"#,
+                Reason::EntrypointNotFound,
+                "wge",
+            ),
+            (
+                r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/app/server": stat /app/server: no such file or directory: unknown"#,
+                Reason::EntrypointNotFound,
+                "/app/server",
+            ),
+            (
+                r#"OCI runtime create failed: container_linux.go:370: starting container process caused: exec: "/app/run.sh": permission denied: unknown"#,
+                Reason::EntrypointNotExecutable,
+                "/app/run.sh",
+            ),
+            (
+                r#"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/var/lib/kubelet/pods/x/volumes/kubernetes.io~configmap/v" to rootfs at "/etc/nginx/nginx.conf": mount /var/lib/kubelet/pods/x/v:/etc/nginx/nginx.conf: not a directory"#,
+                Reason::MountPathConflict,
+                "/etc/nginx/nginx.conf",
+            ),
+            (
+                r#"failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: mkdir /bin/sh: not a directory"#,
+                Reason::InvalidConfiguration,
+                "/bin/sh",
+            ),
+            (
+                r#"OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown"#,
+                Reason::MemoryLimitExceeded,
+                "memory limit",
+            ),
+            (
+                r#"OCI runtime create failed: runc create failed: unable to start container process: exec /app: exec format error"#,
+                Reason::WrongArchitecture,
+                "/app",
+            ),
+            (
+                r#"crun: executable file `frob` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found"#,
+                Reason::EntrypointNotFound,
+                "not exist",
+            ),
         ];
         for (message, reason, word) in cases {
             let w = start_error(message);
@@ -226,7 +263,10 @@ mod tests {
 
     #[test]
     fn a_hanging_runtime_is_named() {
-        let w = World::new().waiting("CreateContainerError", r#"failed to reserve container name "app_web-1_shop_0": name "app_web-1_shop_0" is reserved for "0c1d""#);
+        let w = World::new().waiting(
+            "CreateContainerError",
+            r#"failed to reserve container name "app_web-1_shop_0": name "app_web-1_shop_0" is reserved for "0c1d""#,
+        );
         assert_eq!(w.examine(examine)[0].reason, Reason::RuntimeFailure);
         let w = World::new().waiting("CreateContainerError", "context deadline exceeded");
         assert_eq!(w.examine(examine)[0].reason, Reason::RuntimeFailure);

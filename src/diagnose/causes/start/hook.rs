@@ -24,13 +24,18 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         Reason::LifecycleHookFailed,
         Confidence::Certain,
         Basis::Stated,
-        format!("The postStart hook of {}{hook} failed, so the kubelet killed the container{why}.", case.container.name),
+        format!(
+            "The postStart hook of {}{hook} failed, so the kubelet killed the container{why}.",
+            case.container.name
+        ),
     );
     if let Some(m) = message {
-        finding = finding.evidence(Evidence::new(Source::ContainerStatus, format!("PostStartHookError: {}", cut(m, 600))));
+        finding =
+            finding.evidence(Evidence::new(Source::ContainerStatus, format!("PostStartHookError: {}", cut(m, 600))));
     }
     if let Some(e) = event {
-        finding = finding.evidence(Evidence::new(Source::Event, format!("{}: {}", e.reason, cut(&e.message, 600))).at(e.last));
+        finding = finding
+            .evidence(Evidence::new(Source::Event, format!("{}: {}", e.reason, cut(&e.message, 600))).at(e.last));
     }
     if let Some(h) = &case.container.post_start {
         finding = finding.evidence(Evidence::new(Source::PodSpec, format!("lifecycle.postStart {}", cut(h, 300))));

@@ -1,7 +1,5 @@
 //! The container could not be created or started: kubelet and runtime say why.
 
-pub mod config;
 pub mod exec;
 pub mod hook;
-pub mod image;
 pub mod user;

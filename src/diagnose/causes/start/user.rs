@@ -1,19 +1,22 @@
 //! `runAsNonRoot` refuses the user of the image: the kubelet says so in CreateContainerConfigError
 //! (kubelet `verifyRunAsNonRoot`).
 
-use crate::diagnose::said;
+use crate::diagnose::stated;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, kubectl};
 
 const WORDS: &[(&str, &str)] = &[
     ("image will run as root", "the image runs as root, and runAsNonRoot: true refuses that"),
-    ("has non-numeric user", "the image names its user by a name, so the kubelet cannot tell that it is not root, and runAsNonRoot: true refuses that"),
+    (
+        "has non-numeric user",
+        "the image names its user by a name, so the kubelet cannot tell that it is not root, and runAsNonRoot: true refuses that",
+    ),
     ("runasuser breaks non-root policy", "runAsUser is 0, and runAsNonRoot: true refuses that"),
     ("container's runasuser breaks non-root", "runAsUser is 0, and runAsNonRoot: true refuses that"),
 ];
 
 /// Reads the kubelet's refusal.
 pub fn examine(case: &Case) -> Vec<Finding> {
-    for s in said::at_start(case) {
+    for s in stated::at_start(case) {
         let lower = s.text.to_lowercase();
         let Some((_, means)) = WORDS.iter().find(|(w, _)| lower.contains(w)) else { continue };
         let where_set = if case.container.security.run_as_non_root.is_some() { "container" } else { "pod" };
@@ -24,7 +27,10 @@ pub fn examine(case: &Case) -> Vec<Finding> {
             format!("{} is not created: {means}.", case.container.name),
         )
         .evidence(s.evidence())
-        .evidence(Evidence::new(Source::PodSpec, format!("runAsNonRoot: true in the {where_set}'s securityContext; image {}", case.container.image)));
+        .evidence(Evidence::new(
+            Source::PodSpec,
+            format!("runAsNonRoot: true in the {where_set}'s securityContext; image {}", case.container.image),
+        ));
         let text = "Use an image with a numeric non-root USER, or set runAsUser to an id that the image's files allow (1000 is an example; the image decides which works).";
         finding = match kubectl::patch_container(case, r#""securityContext":{"runAsUser":1000}"#) {
             Some(command) => finding.advise_command(text, command),
@@ -50,6 +56,8 @@ mod tests {
             let found = World::new().waiting("CreateContainerConfigError", message).examine(examine);
             assert_eq!(found[0].reason, Reason::ImageUserNotAllowed, "{message}");
         }
-        assert!(World::new().waiting("CreateContainerConfigError", "secret \"x\" not found").examine(examine).is_empty());
+        assert!(
+            World::new().waiting("CreateContainerConfigError", "secret \"x\" not found").examine(examine).is_empty()
+        );
     }
 }

@@ -10,7 +10,8 @@ use super::{Case, words};
 const WAITING_FOR_NOTHING: &[&str] = &["", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"];
 
 /// Termination reasons that mean the process was never run (containerd: StartError, docker and cri-o: ContainerCannotRun).
-const NEVER_RAN: &[&str] = &["StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "RuntimeError"];
+const NEVER_RAN: &[&str] =
+    &["StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError", "RuntimeError"];
 
 /// One statement.
 #[derive(Clone, Debug)]
@@ -69,7 +70,10 @@ pub fn at_start<'a>(case: &Case<'a>) -> Vec<Said<'a>> {
     if said.is_empty() {
         return said;
     }
-    let newest = case.own_events().rev().filter(|e| e.warning && matches!(e.reason.as_str(), "Failed" | "InspectFailed" | "FailedPostStartHook" | "ErrImageNeverPull"));
+    let newest = case.own_events().rev().filter(|e| {
+        e.warning
+            && matches!(e.reason.as_str(), "Failed" | "InspectFailed" | "FailedPostStartHook" | "ErrImageNeverPull")
+    });
     said.extend(newest.map(of_event));
     said.extend(case.pod_events().rev().filter(|e| e.reason == "FailedToRetrieveImagePullSecret").map(of_event));
     said

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod finding;
 pub mod kubectl;
 pub mod log;
+pub mod near;
 pub mod rank;
 pub mod reason;
 pub mod stated;

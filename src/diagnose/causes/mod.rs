@@ -20,6 +20,14 @@ pub struct Rule {
 pub static RULES: &[Rule] = &[
     // What kubelet and runtime say of a container that they cannot create or start.
     Rule { reasons: &[Reason::ImageUserNotAllowed], examine: start::user::examine },
+    Rule {
+        reasons: &[Reason::ImagePullFailed, Reason::InvalidImageName, Reason::CorruptImage, Reason::DiskFull],
+        examine: start::image::examine,
+    },
+    Rule {
+        reasons: &[Reason::ConfigMapNotFound, Reason::SecretNotFound, Reason::ConfigKeyNotFound],
+        examine: start::config::examine,
+    },
     Rule { reasons: &[Reason::LifecycleHookFailed], examine: start::hook::examine },
     Rule {
         reasons: &[

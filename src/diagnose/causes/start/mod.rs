@@ -1,5 +1,12 @@
 //! The container could not be created or started: kubelet and runtime say why.
 
+pub mod config;
 pub mod exec;
 pub mod hook;
+pub mod image;
+mod pull_secret;
+mod reference;
 pub mod user;
+
+#[cfg(test)]
+mod image_tests;

@@ -107,7 +107,7 @@ fn detail(out: &mut String, a: &Answer, style: &Style) {
     if let Some(change) = &a.change {
         wrapped(out, "  Changed: ", change, style.width);
     }
-    section(out, "Evidence", a.evidence.iter().map(|e| evidence_line(e)), style);
+    section(out, "Evidence", a.evidence.iter().map(evidence_line), style);
     if !a.log_excerpt.is_empty() {
         let _ = writeln!(out, "  {}", paint("Log", BOLD, style));
         for line in &a.log_excerpt {

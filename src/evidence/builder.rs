@@ -83,16 +83,16 @@ impl ClusterBuilder {
             "EndpointSlice" => self.behind.extend(service::slice(&decode::<discovery::EndpointSlice>(value)?)),
             "Endpoints" => self.behind.push(service::endpoints(&decode(value)?)),
             "Deployment" => {
-                self.add_workload(kind, value, |d: &apps::Deployment| (&d.metadata, workload::deployment(d)))?
+                self.add_workload(kind, value, |d: &apps::Deployment| (&d.metadata, workload::deployment(d)))?;
             }
             "ReplicaSet" => {
-                self.add_workload(kind, value, |r: &apps::ReplicaSet| (&r.metadata, workload::replica_set(r)))?
+                self.add_workload(kind, value, |r: &apps::ReplicaSet| (&r.metadata, workload::replica_set(r)))?;
             }
             "StatefulSet" => {
-                self.add_workload(kind, value, |s: &apps::StatefulSet| (&s.metadata, workload::stateful_set(s)))?
+                self.add_workload(kind, value, |s: &apps::StatefulSet| (&s.metadata, workload::stateful_set(s)))?;
             }
             "DaemonSet" => {
-                self.add_workload(kind, value, |d: &apps::DaemonSet| (&d.metadata, workload::daemon_set(d)))?
+                self.add_workload(kind, value, |d: &apps::DaemonSet| (&d.metadata, workload::daemon_set(d)))?;
             }
             "Job" => self.add_workload(kind, value, |j: &batch::Job| (&j.metadata, workload::job(j)))?,
             "CronJob" => self.add_workload(kind, value, |j: &batch::CronJob| (&j.metadata, workload::cron_job(j)))?,
@@ -203,7 +203,7 @@ impl ClusterBuilder {
 
 /// Oldest first; the same event from two files once.
 fn unify_events(cluster: &mut Cluster) {
-    cluster.events.sort_by(|a, b| (a.last, a.first).cmp(&(b.last, b.first)));
+    cluster.events.sort_by_key(|a| (a.last, a.first));
     let mut seen = std::collections::HashSet::new();
     cluster
         .events

@@ -13,6 +13,7 @@ use super::event::time;
 use super::text::word;
 
 /// A ConfigMap or Secret without its values.
+#[allow(clippy::zero_sized_map_values, reason = "a decoder that skips values needs a map to read")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeysOnly {
@@ -25,7 +26,7 @@ pub struct KeysOnly {
 /// An object decoded without its values. `kind`: `ConfigMap` or `Secret`.
 pub fn facts(kind: &str, o: &KeysOnly) -> ConfigObject {
     let maps = [&o.data, &o.string_data, &o.binary_data];
-    let keys = maps.into_iter().flatten().flat_map(BTreeMap::keys).map(|k| word(k)).collect();
+    let keys = maps.into_iter().flatten().flat_map(|m| m.keys()).map(|k| word(k)).collect();
     // A Secret without any data was most likely stripped by whoever collected it.
     let read = kind == "ConfigMap" || maps.iter().any(|m| m.is_some());
     object(kind, &o.metadata, read.then_some(keys))

@@ -11,7 +11,7 @@ use super::text::{message, word};
 pub fn facts(e: &core::Event) -> Event {
     let source = e.source.as_ref();
     let series = e.series.as_ref();
-    shape(Parts {
+    shape(&Parts {
         meta: (
             e.metadata.namespace.as_deref(),
             e.metadata.name.as_deref(),
@@ -39,7 +39,7 @@ pub fn facts_v1(e: &events::Event) -> Event {
     let source = e.deprecated_source.as_ref();
     let series = e.series.as_ref();
     let nothing = core::ObjectReference::default();
-    shape(Parts {
+    shape(&Parts {
         meta: (
             e.metadata.namespace.as_deref(),
             e.metadata.name.as_deref(),
@@ -76,7 +76,7 @@ struct Parts<'a> {
     host: [Option<&'a str>; 2],
 }
 
-fn shape(p: Parts) -> Event {
+fn shape(p: &Parts) -> Event {
     let (namespace, name, created) = p.meta;
     let last = p.last.into_iter().flatten().max().or(created);
     let host = p.host.into_iter().flatten().find(|h| !h.is_empty());

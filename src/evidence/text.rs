@@ -123,7 +123,7 @@ fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars>) {
         }
         Some('(' | ')' | '*' | '+' | '#' | '%') => {
             rest.next();
-            rest.next_if(|c| c.is_ascii_graphic());
+            rest.next_if(char::is_ascii_graphic);
         }
         Some(c) if ('\u{30}'..='\u{7e}').contains(c) => {
             rest.next();

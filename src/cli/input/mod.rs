@@ -162,7 +162,7 @@ fn whole(path: &Path) -> Result<String, Unusable> {
         return Err(unusable(path, format!("larger than {} MiB", MAX_OBJECTS >> 20)));
     }
     String::from_utf8(bytes).map_err(|e| {
-        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         unusable(path, format!("line {line}: not UTF-8"))
     })
 }

@@ -91,7 +91,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for i in 1..30 {
             let list = vec![format!("*a{}", i - 1); 9].join(",");
-            bomb.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+            bomb = format!("{bomb}a{i}: &a{i} [{list}]\n");
         }
         assert!(read("a.yaml", &bomb).is_err());
         assert!(read("a.yaml", &format!("a: {}", "[".repeat(100_000))).is_err());

@@ -33,6 +33,9 @@ pub fn pair(text: &str, start: usize, end: usize) -> Option<Range<usize>> {
     }
 }
 
+/// Schemes of the Authorization header.
+const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "apikey", "negotiate", "ntlm", "aws4-hmac-sha256"];
+
 /// `Authorization: Bearer xyz`, also with the name in quotes or in another header's name (`Proxy-Authorization`).
 pub fn authorization(text: &str, _start: usize, end: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
@@ -44,7 +47,6 @@ pub fn authorization(text: &str, _start: usize, end: usize) -> Option<Range<usiz
     let open = opening(bytes, blanks(bytes, gap + 1));
     let word_end = until(bytes, open, |b| b.is_ascii_whitespace() || is_quote(b) || b == b',');
     let word = &text[open..word_end];
-    const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "apikey", "negotiate", "ntlm", "aws4-hmac-sha256"];
     if SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(word)) {
         let from = blanks(bytes, word_end);
         let to = until(bytes, from, |b| b == b'\n' || is_quote(b));
@@ -52,7 +54,7 @@ pub fn authorization(text: &str, _start: usize, end: usize) -> Option<Range<usiz
         let sentence = is_prose(credentials, false) && !looks_random(credentials.split(' ').next().unwrap_or_default());
         return (!sentence).then(|| from..value_end(bytes, from)).and_then(|r| keep_worthy(text, r));
     }
-    (looks_random(word)).then(|| open..word_end).and_then(|r| keep_worthy(text, r))
+    (looks_random(word)).then_some(open..word_end).and_then(|r| keep_worthy(text, r))
 }
 
 /// `Bearer xyz` and `Basic xyz` on their own; `basic authentication` is no credential.

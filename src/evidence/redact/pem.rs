@@ -13,7 +13,7 @@ pub fn begin(text: &str, start: usize, end: usize) -> Option<Range<usize>> {
     }
     let stop = super::super::text::floor_boundary(text, header + MAX_KEY);
     let room = &text[header..stop];
-    let body = room.find("-----END").map_or_else(|| key_lines(room), |i| i);
+    let body = room.find("-----END").unwrap_or_else(|| key_lines(room));
     let masked_already = room[..body].trim() == super::MASK;
     (body > 0 && !masked_already).then(|| header..header + body)
 }

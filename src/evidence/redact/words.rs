@@ -430,7 +430,7 @@ pub fn worth_masking(value: &str) -> bool {
     let reference = v.starts_with("${")
         || v.starts_with("$(")
         || v.starts_with("{{")
-        || v.starts_with("<") && v.ends_with('>')
+        || v.starts_with('<') && v.ends_with('>')
         || v.starts_with("[REDACTED")
         || v.starts_with("(null")
         || matches!(v, "%s" | "%v" | "%q" | "%w" | "{}" | "[]" | "()")
@@ -475,7 +475,7 @@ pub fn looks_random(v: &str) -> bool {
     let lower = v.bytes().any(|b| b.is_ascii_lowercase());
     let upper = v.bytes().skip(1).any(|b| b.is_ascii_uppercase());
     let symbol = v.bytes().any(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'='));
-    v.len() >= 6 && ((digit && (lower || upper)) || (symbol && (lower || upper)) || (v.len() >= 12 && lower && upper))
+    v.len() >= 6 && (((digit || symbol) && (lower || upper)) || (v.len() >= 12 && lower && upper))
 }
 
 /// Whether the words after a colon are a sentence about the secret. `alone`: the name starts its line, as in a

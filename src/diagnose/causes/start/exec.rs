@@ -226,22 +226,22 @@ mod tests {
                 "/etc/nginx/nginx.conf",
             ),
             (
-                r#"failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: mkdir /bin/sh: not a directory"#,
+                r"failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: mkdir /bin/sh: not a directory",
                 Reason::InvalidConfiguration,
                 "/bin/sh",
             ),
             (
-                r#"OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown"#,
+                r"OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown",
                 Reason::MemoryLimitExceeded,
                 "memory limit",
             ),
             (
-                r#"OCI runtime create failed: runc create failed: unable to start container process: exec /app: exec format error"#,
+                r"OCI runtime create failed: runc create failed: unable to start container process: exec /app: exec format error",
                 Reason::WrongArchitecture,
                 "/app",
             ),
             (
-                r#"crun: executable file `frob` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found"#,
+                r"crun: executable file `frob` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found",
                 Reason::EntrypointNotFound,
                 "not exist",
             ),

@@ -72,7 +72,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 /// Statements that tell why: not only that it backs off, or that there was an error.
-fn tells(said: &&Said) -> bool {
+fn tells(said: &Said) -> bool {
     let text = said.text.trim_start_matches("Error: ");
     let only_back_off = text.starts_with("Back-off pulling image") && !text.contains("\": Err");
     !(text.is_empty() || only_back_off || matches!(text, "ErrImagePull" | "ImagePullBackOff" | "ImageInspectError"))
@@ -80,7 +80,7 @@ fn tells(said: &&Said) -> bool {
 }
 
 fn pull(case: &Case, said: &[Said]) -> Finding {
-    let why = said.iter().find(tells);
+    let why = said.iter().find(|s| tells(s));
     let trouble = why.and_then(|s| trouble(s.text));
     let reason = match trouble {
         Some(Broken) => Reason::CorruptImage,

@@ -23,7 +23,7 @@ fn every_wording_has_its_meaning() {
             "refuses access",
         ),
         (
-            r#"failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.example/token: 403 Forbidden"#,
+            r"failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.example/token: 403 Forbidden",
             Reason::ImagePullFailed,
             "refuses access",
         ),

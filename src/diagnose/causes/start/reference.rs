@@ -25,7 +25,7 @@ pub fn malformed(image: &str) -> Option<&'static str> {
         Some("it must not begin with a scheme such as https://")
     } else if image.contains(char::is_whitespace) {
         Some("it contains a blank")
-    } else if image.ends_with(':') || image.ends_with("@") {
+    } else if image.ends_with(':') || image.ends_with('@') {
         Some("the tag or digest is empty")
     } else if image.contains("//") || image.ends_with('/') {
         Some("a part of its path is empty")

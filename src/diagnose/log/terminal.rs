@@ -148,11 +148,33 @@ fn last_before(lines: &[usize], line: usize) -> usize {
     lines.iter().copied().rfind(|l| *l < line).unwrap_or(0)
 }
 
+/// A line close before that says the same and names its object, where the best failure does not (npm, curl and systemd
+/// repeat the bare code at the end).
+fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
+    const NEAR: usize = 8;
+    let top = &judged[best].found;
+    if top.subject.is_some() || top.target.is_some() {
+        return None;
+    }
+    (0..best).rev().find(|i| {
+        let f = &judged[*i].found;
+        f.concept == top.concept
+            && f.strength == Strength::Strong
+            && f.severity >= top.severity
+            && top.line.saturating_sub(f.line) <= NEAR
+            && (f.subject.is_some() || f.target.is_some())
+    })
+}
+
 /// Where the best failure does not say why, the nearest one before it that does takes its place.
 fn hand_over(judged: &mut [Judged]) {
     let Some(best) = (0..judged.len()).max_by_key(|i| (judged[*i].points, judged[*i].found.line)) else { return };
     let (top, weight) = (&judged[best].found, judged[best].weight);
     if top.strength == Strength::Strong {
+        if let Some(i) = told_before(judged, best) {
+            judged[i].points = judged[best].points + 1;
+            judged[i].weight = judged[i].weight.max(weight);
+        }
         return;
     }
     // how far back, and how loud, an explanation may stand

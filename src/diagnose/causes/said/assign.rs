@@ -91,7 +91,11 @@ fn file_missing(case: &Case, failure: &Failure) -> Reason {
     if place::extension(path) == "so" || path.contains(".so.") {
         return Reason::MissingSharedLibrary;
     }
-    if place::of(case, path) == Place::Config {
+    let config = place::of(case, path) == Place::Config;
+    if config && place::hides_project(case, path) {
+        return Reason::MountPathConflict;
+    }
+    if config {
         return Reason::ConfigFileNotFound;
     }
     if place::is_program(path) {

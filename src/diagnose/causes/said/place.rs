@@ -94,26 +94,37 @@ pub(super) fn extension(path: &str) -> String {
     name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase())
 }
 
+/// Files that mark the root folder of a program's sources.
+const NAMES: &[&str] = &[
+    "package.json",
+    "gemfile",
+    "gemfile.lock",
+    "artisan",
+    "composer.json",
+    "rakefile",
+    "procfile",
+    "makefile",
+    "manage.py",
+    "pyproject.toml",
+    "go.mod",
+    "cargo.toml",
+    "index.html",
+];
+
+/// A ConfigMap or Secret lies over the program's own folder: what is missing is a file that nobody puts into one, or one
+/// in a folder below the mount, which neither can have unless its items say so.
+pub(super) fn hides_project(case: &Case, path: &str) -> bool {
+    let Some(mount) = mount_over_program(case, Some(path)) else { return false };
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let below = path.strip_prefix(mount.path.trim_end_matches('/')).unwrap_or(path).trim_start_matches('/');
+    NAMES.contains(&name.as_str()) || (is_program(path) && below.contains('/'))
+}
+
 /// A file that programs are made of.
 pub(super) fn is_program(path: &str) -> bool {
     const CODE: &[&str] = &[
         "py", "pyc", "js", "mjs", "cjs", "ts", "rb", "php", "jar", "war", "class", "dll", "exe", "sh", "pl", "lua",
         "ru", "phar", "gemspec", "wasm",
-    ];
-    const NAMES: &[&str] = &[
-        "package.json",
-        "gemfile",
-        "gemfile.lock",
-        "artisan",
-        "composer.json",
-        "rakefile",
-        "procfile",
-        "makefile",
-        "manage.py",
-        "pyproject.toml",
-        "go.mod",
-        "cargo.toml",
-        "index.html",
     ];
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     CODE.contains(&extension(path).as_str())

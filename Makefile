@@ -56,5 +56,6 @@ docs: ## write the generated parts of docs/
 deploy: ## write deploy/operator.yaml from the chart
 	tests/chart/static > deploy/operator.yaml
 
-score: build ## accuracy on ../shared/cases, where it is there
-	tests/score
+score: ## accuracy on ../shared/cases, where it is there
+	cargo build --quiet --locked
+	tests/score/run target/debug/crash-diagnosis

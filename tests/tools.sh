@@ -2,7 +2,6 @@
 # What it brings goes to a cache folder outside the work tree, so that a second run finds it.
 
 TOOLS_CACHE=${CRASH_DIAGNOSIS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/crash-diagnosis}/bin
-HELM_VERSION=v4.3.1
 
 # need_packages PACKAGE... : Debian packages, installed when missing. Elsewhere it says what to install.
 need_packages() {
@@ -20,15 +19,10 @@ apt_update_once() {
   export APT_UPDATED=1
 }
 
-# Sets HELM.
+# Sets HELM: from PATH, else built once from its Go module (tests/cluster/go/tools).
 need_helm() {
   HELM=${HELM:-$(command -v helm || true)}
-  [ -n "$HELM" ] || HELM=$TOOLS_CACHE/helm
-  if ! [ -x "$HELM" ]; then
-    echo "building helm $HELM_VERSION (a few minutes, once)" >&2
-    mkdir -p "$TOOLS_CACHE"
-    (cd / && CGO_ENABLED=0 GOFLAGS=-mod=mod GOBIN=$TOOLS_CACHE timeout 1200 go install -ldflags '-s -w' "helm.sh/helm/v4/cmd/helm@$HELM_VERSION")
-  fi
+  [ -n "$HELM" ] || HELM=$("$(dirname "${BASH_SOURCE[0]}")"/cluster/cluster bin helm)
   export HELM
 }
 

@@ -22,7 +22,7 @@ module_of() {
   case $1 in
     etcd | kube-* | kubelet | kubectl) echo kubernetes ;;
     coredns) echo coredns ;;
-    helm | kubeconform) echo tools ;;
+    helm) echo tools ;;
     *) echo node ;;
   esac
 }

@@ -20,7 +20,6 @@ usage: cluster COMMAND [--name NAME]
   stop|start|restart COMPONENT
                             for tests of faults
   build                     only build the programs
-  tools                     build helm and kubeconform, print their folder
   bin PROGRAM               path of a program
 
 Several clusters run side by side under different names (default: "default").
@@ -56,7 +55,6 @@ main() {
   case $command in
     help | --help | -h | '') usage; [[ -n $command ]]; exit ;;
     build) need_built kube-apiserver coredns containerd; exit ;;
-    tools) need_built helm kubeconform; dirname "$(bin helm)"; exit ;;
     bin) need_built "${words[0]:?which program}"; bin "${words[0]}"; exit ;;
   esac
   mkdir -p "$STATE"

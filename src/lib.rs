@@ -10,5 +10,6 @@ pub mod cli;
 pub mod collect;
 pub mod diagnose;
 pub mod evidence;
+pub mod operator;
 pub mod report;
 pub mod watch;

@@ -1,3 +1,7 @@
 //! Writes what was found: the CrashDiagnosis, Events, metrics.
 
+pub mod apply;
+pub mod event;
+pub mod metrics;
+pub mod name;
 pub mod resource;

@@ -1,0 +1,527 @@
+//! The life of one incident: crashes come in, verdicts come in, time passes; out come counts and the wanted status.
+//!
+//! Crashing -> Recovered after `resolve_after` of health -> to be deleted after `retention`; a later crash reopens it.
+//! All that it needs after a restart of the operator stands in the object ([`Incident::restore`]).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::sighting::{SeenCrash, Sighting};
+use crate::api::{self, CrashDiagnosisSpec, CrashDiagnosisStatus};
+use crate::diagnose::facts::{PastCrash, Timestamp, Workload};
+use crate::report::resource::{self, Verdict};
+
+/// Entries of `status.history`.
+const MAX_HISTORY: usize = 10;
+/// Explanations kept side by side; the rarest goes when a new one comes.
+const MAX_VERDICTS: usize = 8;
+/// Identities of crashes kept per pod: a status shows two ends at most, and one obstacle.
+const MAX_IDS: usize = 4;
+/// A crash that looks like an explained one is looked at again after this many seconds, doubled while nothing changes.
+const LOOK_AGAIN: i64 = 20;
+/// But at least this often.
+const LOOK_AT_LEAST: i64 = 300;
+
+/// How long things last.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Healthy seconds until an incident is Recovered.
+    pub resolve_after: i64,
+    /// Seconds from Recovered to deletion.
+    pub retention: i64,
+}
+
+/// One workload's container that crashes, or did.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Namespace.
+    pub namespace: String,
+    /// Name of the CrashDiagnosis.
+    pub name: String,
+    /// Identity.
+    pub spec: CrashDiagnosisSpec,
+    /// The top-level workload with its uid, where known.
+    pub workload: Workload,
+    /// Pods of the workload, where the kind tells.
+    pub pods_total: Option<i64>,
+    /// State.
+    pub state: api::State,
+    pods: BTreeMap<String, PodState>,
+    explained: Vec<Explained>,
+    /// The signature whose explanation stands in the status.
+    shown: String,
+    history: VecDeque<Past>,
+    /// Crashes per signature whose cause is not known yet.
+    uncounted: BTreeMap<String, u64>,
+    crashes: i64,
+    last_crash: Option<api::Crash>,
+    first_seen: Option<Timestamp>,
+    last_seen: Option<Timestamp>,
+    /// The newest sign of trouble: a crash, or a pod in trouble that healed or vanished.
+    trouble: Option<Timestamp>,
+    recovered_at: Option<Timestamp>,
+    /// Crashes up to here were counted before the operator started.
+    counted_until: Option<Timestamp>,
+    conditions: Vec<api::Condition>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct PodState {
+    name: String,
+    node: Option<String>,
+    restarts: i64,
+    word: String,
+    ids: VecDeque<String>,
+    last_at: Option<Timestamp>,
+    running_since: Option<Timestamp>,
+    down: bool,
+    next_restart: Option<Timestamp>,
+    signature: String,
+    /// Known from the object only; not seen since the operator started.
+    restored: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Explained {
+    signature: String,
+    verdict: Verdict,
+    /// How often it was confirmed in a row.
+    confirmed: u32,
+    look_again: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Past {
+    entry: api::HistoryEntry,
+    signature: String,
+}
+
+/// Crashes to count, under the cause that is known for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Cause.
+    pub cause: String,
+    /// Reason.
+    pub reason: String,
+    /// How many.
+    pub crashes: u64,
+}
+
+/// What a sighting asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Crashes never seen before.
+    pub new: usize,
+    /// They need a look: evidence, diagnosis.
+    pub look: bool,
+    /// To be counted now, since their cause is known.
+    pub count: Count,
+}
+
+impl Incident {
+    /// A new one.
+    pub fn new(namespace: &str, name: String, spec: CrashDiagnosisSpec, workload: Workload) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name,
+            spec,
+            workload,
+            pods_total: None,
+            state: api::State::Crashing,
+            pods: BTreeMap::new(),
+            explained: Vec::new(),
+            shown: String::new(),
+            history: VecDeque::new(),
+            uncounted: BTreeMap::new(),
+            crashes: 0,
+            last_crash: None,
+            first_seen: None,
+            last_seen: None,
+            trouble: None,
+            recovered_at: None,
+            counted_until: None,
+            conditions: Vec::new(),
+        }
+    }
+
+    /// From an object that an earlier life of the operator wrote.
+    pub fn restore(object: &api::CrashDiagnosis) -> Option<Self> {
+        let status = object.status.as_ref()?;
+        let owner = object.metadata.owner_references.iter().flatten().next();
+        let w = &object.spec.workload;
+        let workload = Workload {
+            api_version: w.api_version.clone(),
+            kind: w.kind.clone(),
+            name: w.name.clone(),
+            uid: owner.map(|o| o.uid.clone()),
+        };
+        let namespace = object.metadata.namespace.clone()?;
+        let time = |t: &Option<Time>| t.as_ref().map(|t| t.0);
+        let mut it = Self::new(&namespace, object.metadata.name.clone()?, object.spec.clone(), workload);
+        it.pods_total = Some(status.pods_total);
+        it.state = status.state;
+        it.crashes = status.crashes;
+        it.last_crash.clone_from(&status.last_crash);
+        it.first_seen = time(&status.first_seen);
+        it.last_seen = time(&status.last_seen);
+        it.trouble = it.last_seen;
+        it.recovered_at = time(&status.recovered_at);
+        it.counted_until = it.last_seen;
+        it.conditions.clone_from(&status.conditions);
+        it.history = status
+            .history
+            .iter()
+            .cloned()
+            .map(|entry| Past { entry, signature: String::new() })
+            .collect();
+        it.pods = status.pods.iter().map(|p| (p.uid.clone(), PodState::restore(p, &status.history))).collect();
+        it.explained.push(Explained {
+            signature: String::new(),
+            verdict: Verdict::of(status),
+            confirmed: 0,
+            look_again: Timestamp::MIN,
+        });
+        Some(it)
+    }
+
+    /// A pod in trouble, or one that was and still exists.
+    pub fn see(&mut self, s: &Sighting, now: Timestamp) -> Seen {
+        let known = self.pods.contains_key(&s.uid);
+        if !known && s.crashes.is_empty() && !s.down {
+            return Seen::default();
+        }
+        let counted_until = self.counted_until;
+        let pod = self.pods.entry(s.uid.clone()).or_default();
+        let was_in_trouble = pod.down || pod.restored;
+        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| pod.is_new(c, known, counted_until)).collect();
+        pod.update(s);
+        if was_in_trouble && !s.down && fresh.is_empty() {
+            self.trouble = self.trouble.max(s.running_since.or(Some(now)).filter(|t| *t <= now));
+        }
+        for crash in &fresh {
+            self.record(crash, s, now);
+        }
+        let explained = self.explained.iter().find(|e| e.signature == s.signature);
+        let look = match explained {
+            Some(e) => !fresh.is_empty() && now >= e.look_again,
+            None => !fresh.is_empty() || self.explained.is_empty(),
+        };
+        let count = explained.map(|e| e.verdict.clone()).map(|v| self.count(&s.signature, &v)).unwrap_or_default();
+        Seen { new: fresh.len(), look, count }
+    }
+
+    fn record(&mut self, crash: &SeenCrash, s: &Sighting, now: Timestamp) {
+        let at = crash.at.unwrap_or(now);
+        if self.state == api::State::Recovered {
+            self.state = api::State::Crashing;
+            self.recovered_at = None;
+        }
+        self.crashes += 1;
+        self.first_seen = self.first_seen.or(Some(at));
+        if self.last_seen.is_none_or(|t| at >= t) {
+            self.last_seen = Some(at);
+            self.last_crash = Some(crash.crash.clone());
+        }
+        self.trouble = self.trouble.max(Some(at));
+        let entry = api::HistoryEntry {
+            time: Some(Time(at)),
+            pod: s.pod.clone(),
+            exit_code: crash.crash.exit_code,
+            exit_reason: crash.crash.reason.clone(),
+            ran_for: crash.crash.ran_for.clone(),
+            id: Some(crash.id.clone()),
+            ..api::HistoryEntry::default()
+        };
+        let place = self.history.iter().take_while(|p| p.entry.time.as_ref().is_some_and(|t| t.0 > at)).count();
+        self.history.insert(place, Past { entry, signature: s.signature.clone() });
+        self.history.truncate(MAX_HISTORY);
+        *self.uncounted.entry(s.signature.clone()).or_default() += 1;
+    }
+
+    /// Names the cause of crashes that had none yet, and says how many there were.
+    fn count(&mut self, signature: &str, verdict: &Verdict) -> Count {
+        for past in self.history.iter_mut().filter(|p| p.entry.reason.is_empty() && p.signature == signature) {
+            past.entry.cause.clone_from(&verdict.cause);
+            past.entry.reason.clone_from(&verdict.reason);
+        }
+        let crashes = self.uncounted.remove(signature).unwrap_or_default();
+        Count { cause: verdict.cause.clone(), reason: verdict.reason.clone(), crashes }
+    }
+
+    /// An explanation for crashes of this signature.
+    pub fn explain(&mut self, signature: &str, verdict: Verdict, now: Timestamp) -> Count {
+        let old = self.explained.iter().position(|e| e.signature == signature);
+        let same = old.is_some_and(|i| self.explained[i].verdict.reason == verdict.reason);
+        let confirmed = if same { old.map_or(0, |i| self.explained[i].confirmed) + 1 } else { 0 };
+        let pause = (LOOK_AGAIN << confirmed.min(5)).min(LOOK_AT_LEAST);
+        if let Some(i) = old {
+            self.explained.remove(i);
+        }
+        self.explained.retain(|e| !e.signature.is_empty());
+        if let Some(newest) = self.history.iter_mut().find(|p| p.signature == signature) {
+            newest.entry.cause.clone_from(&verdict.cause);
+            newest.entry.reason.clone_from(&verdict.reason);
+        }
+        let count = self.count(signature, &verdict);
+        let look_again = Timestamp::from_second(now.as_second() + pause).unwrap_or(now);
+        self.explained.push(Explained { signature: signature.into(), verdict, confirmed, look_again });
+        self.forget_rare_verdicts();
+        count
+    }
+
+    fn forget_rare_verdicts(&mut self) {
+        while self.explained.len() > MAX_VERDICTS {
+            let pods_with = |s: &str| self.pods.values().filter(|p| p.signature == s).count();
+            let last = self.explained.len() - 1;
+            let rarest = (0..last).min_by_key(|&i| pods_with(&self.explained[i].signature)).unwrap_or(0);
+            self.explained.remove(rarest);
+        }
+    }
+
+    /// The pod exists no more.
+    pub fn pod_gone(&mut self, uid: &str, now: Timestamp) {
+        if self.pods.remove(uid).is_some_and(|p| p.down || p.restored) {
+            self.trouble = self.trouble.max(Some(now));
+        }
+    }
+
+    /// The pod runs, or has ended well, and nothing about it is suspicious.
+    pub fn pod_healthy(&mut self, uid: &str, now: Timestamp) {
+        if let Some(pod) = self.pods.get_mut(uid) {
+            if pod.down || pod.restored {
+                self.trouble = self.trouble.max(Some(now));
+            }
+            pod.down = false;
+            pod.restored = false;
+            pod.word = "Running".into();
+            pod.running_since = pod.running_since.or(Some(now));
+            pod.next_restart = None;
+            pod.ids.retain(|id| !id.starts_with("waiting:"));
+        }
+    }
+
+    /// A run of the same workload ended well after the failures (Jobs): there is nothing left to wait for.
+    pub fn succeeded(&mut self, now: Timestamp) {
+        if self.state == api::State::Crashing {
+            self.pods.clear();
+            self.recover(now);
+        }
+    }
+
+    /// After the first full list: pods that were not seen are gone.
+    pub fn forget_unseen(&mut self, now: Timestamp) {
+        let gone: Vec<String> = self.pods.iter().filter(|(_, p)| p.restored).map(|(uid, _)| uid.clone()).collect();
+        for uid in gone {
+            self.pod_gone(&uid, now);
+        }
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Timestamp, times: Times) {
+        let quiet = self.trouble.is_none_or(|t| now.as_second() - t.as_second() >= times.resolve_after);
+        if self.state == api::State::Crashing && quiet && self.affected(now, times).next().is_none() {
+            self.recover(now);
+        }
+    }
+
+    fn recover(&mut self, now: Timestamp) {
+        self.state = api::State::Recovered;
+        self.recovered_at = Some(now);
+    }
+
+    /// Its time is over.
+    pub fn expired(&self, now: Timestamp, times: Times) -> bool {
+        self.state == api::State::Recovered
+            && self.recovered_at.is_some_and(|t| now.as_second() - t.as_second() >= times.retention)
+    }
+
+    /// Whether no pod of it is known to exist.
+    pub fn has_no_pods(&self) -> bool {
+        self.pods.is_empty()
+    }
+
+    /// Earlier crashes, oldest first, for the engine.
+    pub fn past(&self) -> Vec<PastCrash> {
+        let past = |p: &Past| PastCrash {
+            finished: p.entry.time.as_ref().map(|t| t.0),
+            pod: p.entry.pod.clone(),
+            exit_code: p.entry.exit_code,
+            reason: p.entry.exit_reason.clone().unwrap_or_default(),
+            ran_for: p.entry.ran_for.as_deref().and_then(resource::seconds),
+            diagnosis: p.entry.reason.clone(),
+            container: self.spec.container.clone(),
+        };
+        self.history.iter().rev().map(past).collect()
+    }
+
+    /// The explanation for crashes of this signature.
+    pub fn explanation(&self, signature: &str) -> Option<&Verdict> {
+        self.explained.iter().find(|e| e.signature == signature).map(|e| &e.verdict)
+    }
+
+    fn affected<'a>(&'a self, now: Timestamp, times: Times) -> impl Iterator<Item = (&'a String, &'a PodState)> {
+        self.pods.iter().filter(move |(_, p)| p.in_trouble(now, times))
+    }
+
+    /// The status that the object should have; `None` while there is no explanation yet.
+    pub fn render(&mut self, now: Timestamp, times: Times) -> Option<CrashDiagnosisStatus> {
+        self.choose(now, times);
+        let verdict = &self.explained.iter().find(|e| e.signature == self.shown)?.verdict;
+        let mut status = CrashDiagnosisStatus {
+            state: self.state,
+            workload: resource::workload_words(&self.spec.workload),
+            restarts: self.pods.values().map(|p| p.restarts).sum(),
+            last_crash: self.last_crash.clone(),
+            crashes: self.crashes,
+            history: self.history.iter().take(MAX_HISTORY).map(|p| p.entry.clone()).collect(),
+            first_seen: self.first_seen.map(resource::whole_seconds).map(Time),
+            last_seen: self.last_seen.map(resource::whole_seconds).map(Time),
+            recovered_at: self.recovered_at.map(resource::whole_seconds).map(Time),
+            ..CrashDiagnosisStatus::default()
+        };
+        verdict.fill(&mut status);
+        self.fill_pods(&mut status, now, times);
+        self.fill_minorities(&mut status, now, times);
+        self.conditions = conditions(&status, std::mem::take(&mut self.conditions), now);
+        status.conditions.clone_from(&self.conditions);
+        Some(status)
+    }
+
+    /// The explanation of most pods is shown; the newest of equals.
+    fn choose(&mut self, now: Timestamp, times: Times) {
+        let pods_with = |s: &str| self.affected(now, times).filter(|(_, p)| p.signature == s).count();
+        let best = self.explained.iter().map(|e| (pods_with(&e.signature), &e.signature)).max_by_key(|(n, _)| *n);
+        let known = self.explained.iter().any(|e| e.signature == self.shown);
+        match best {
+            Some((n, signature)) if n > 0 || !known => {
+                let mut equals = self.explained.iter().rev().filter(|e| pods_with(&e.signature) == n);
+                self.shown = equals.next().map_or_else(|| signature.clone(), |e| e.signature.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn fill_pods(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
+        let mut affected: Vec<(&String, &PodState)> = self.affected(now, times).collect();
+        affected.sort_by(|a, b| b.1.last_at.cmp(&a.1.last_at).then_with(|| a.1.name.cmp(&b.1.name)));
+        let count = i64::try_from(affected.len()).unwrap_or(i64::MAX);
+        status.pods_affected = count;
+        status.pods_total = self.pods_total.unwrap_or(count).max(count).max(1);
+        status.pods_ratio = format!("{count}/{}", status.pods_total);
+        status.next_restart_at = affected.iter().filter_map(|(_, p)| p.next_restart).min().map(Time);
+        let pod = |(uid, p): &(&String, &PodState)| api::AffectedPod {
+            name: p.name.clone(),
+            uid: (*uid).clone(),
+            node: p.node.clone(),
+            restarts: p.restarts,
+            state: p.word.clone(),
+            last_crash: p.ids.back().cloned(),
+            last_crash_at: p.last_at.map(Time),
+            reason: self.explanation(&p.signature).map(|v| v.reason.clone()).filter(|r| *r != status.reason),
+        };
+        status.pods = affected.iter().take(MAX_HISTORY).map(pod).collect();
+    }
+
+    /// A workload whose pods crash for two causes shows the one of most pods, and names the other.
+    fn fill_minorities(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
+        for other in self.explained.iter().filter(|e| e.verdict.reason != status.reason) {
+            let pods = self.affected(now, times).filter(|(_, p)| p.signature == other.signature).count();
+            if pods > 0 && status.alternatives.iter().all(|a| a.reason != other.verdict.reason) {
+                let against = format!("this holds for {pods} of {} affected pods", status.pods_affected);
+                status.alternatives.insert(
+                    0,
+                    api::AlternativeReading {
+                        cause: other.verdict.cause.clone(),
+                        reason: other.verdict.reason.clone(),
+                        summary: other.verdict.summary.clone(),
+                        against,
+                    },
+                );
+            }
+        }
+        status.alternatives.truncate(3);
+    }
+}
+
+impl PodState {
+    fn restore(p: &api::AffectedPod, history: &[api::HistoryEntry]) -> Self {
+        let of_pod = history.iter().rev().filter(|h| h.pod == p.name).filter_map(|h| h.id.clone());
+        let mut ids: VecDeque<String> = of_pod.chain(p.last_crash.clone()).collect();
+        ids.drain(..ids.len().saturating_sub(MAX_IDS));
+        Self {
+            name: p.name.clone(),
+            node: p.node.clone(),
+            restarts: p.restarts,
+            word: p.state.clone(),
+            ids,
+            last_at: p.last_crash_at.as_ref().map(|t| t.0),
+            restored: true,
+            ..Self::default()
+        }
+    }
+
+    /// Never seen, nor counted in an earlier life: then only its time can tell, per pod where the object names the pod.
+    fn is_new(&self, c: &SeenCrash, known: bool, counted_until: Option<Timestamp>) -> bool {
+        if self.ids.contains(&c.id) {
+            return false;
+        }
+        match (c.at, self.last_at, counted_until) {
+            (Some(at), Some(last), _) if known && self.restored => at >= last,
+            (Some(at), _, Some(until)) if !known => at > until,
+            _ => true,
+        }
+    }
+
+    fn update(&mut self, s: &Sighting) {
+        for c in &s.crashes {
+            if !self.ids.contains(&c.id) {
+                self.ids.push_back(c.id.clone());
+                self.last_at = self.last_at.max(c.at);
+            }
+        }
+        while self.ids.len() > MAX_IDS {
+            self.ids.pop_front();
+        }
+        self.name.clone_from(&s.pod);
+        self.node.clone_from(&s.node);
+        self.restarts = s.restarts;
+        self.word.clone_from(&s.word);
+        self.running_since = s.running_since;
+        self.down = s.down;
+        self.next_restart = s.next_restart;
+        self.restored = false;
+        // What runs again after an obstacle keeps the signature of its trouble.
+        if s.down || self.signature.is_empty() || !s.crashes.is_empty() {
+            self.signature.clone_from(&s.signature);
+        }
+    }
+
+    /// Down, or not up for long enough since.
+    fn in_trouble(&self, now: Timestamp, times: Times) -> bool {
+        self.down
+            || self.restored
+            || self.running_since.is_some_and(|t| now.as_second() - t.as_second() < times.resolve_after)
+    }
+}
+
+fn conditions(s: &CrashDiagnosisStatus, old: Vec<api::Condition>, now: Timestamp) -> Vec<api::Condition> {
+    let crashing = s.state == api::State::Crashing;
+    let wanted = [
+        ("Crashing", crashing, if crashing { s.reason.as_str() } else { "Recovered" }, s.summary.as_str()),
+        ("Diagnosed", s.reason != "Unknown", s.reason.as_str(), ""),
+    ];
+    let make = |(kind, holds, reason, message): (&str, bool, &str, &str)| {
+        let status = if holds { "True" } else { "False" };
+        let since = old.iter().find(|c| c.type_ == kind && c.status == status).map(|c| c.last_transition_time.clone());
+        api::Condition {
+            type_: kind.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: message.into(),
+            last_transition_time: since.unwrap_or_else(|| Time(resource::whole_seconds(now))),
+            observed_generation: None,
+        }
+    };
+    wanted.into_iter().map(make).collect()
+}

@@ -1,0 +1,309 @@
+//! What one look at a container tells about its crashes: which ends count, how each is identified, when it starts next.
+
+use crate::api;
+use crate::diagnose::facts::{Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp};
+use crate::report::resource;
+
+/// The kubelet's longest back-off, seconds (`MaxContainerBackOff`); also the healthy time after which it starts anew, doubled.
+const MAX_BACK_OFF: i64 = 300;
+
+/// A container of a pod, as the watch shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sighting {
+    /// Pod name.
+    pub pod: String,
+    /// Pod uid.
+    pub uid: String,
+    /// Node.
+    pub node: Option<String>,
+    /// Restart count.
+    pub restarts: i64,
+    /// What `kubectl get pods` would say: the state's reason.
+    pub word: String,
+    /// Its ends that count as crashes, and what keeps it from starting; oldest first.
+    pub crashes: Vec<SeenCrash>,
+    /// Since when it runs, if it does.
+    pub running_since: Option<Timestamp>,
+    /// It is not running and should be.
+    pub down: bool,
+    /// When the kubelet starts it next.
+    pub next_restart: Option<Timestamp>,
+    /// Crashes with one signature are taken to have one explanation.
+    pub signature: String,
+}
+
+/// One crash.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenCrash {
+    /// Identity within the pod and container: the runtime's id of the container that ended.
+    pub id: String,
+    /// When it ended.
+    pub at: Option<Timestamp>,
+    /// In the words of the custom resource.
+    pub crash: api::Crash,
+}
+
+/// Looks at one container. `stuck`: the detector says that it cannot start although no state says so.
+pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
+    let status = &container.status;
+    let ends = [status.last.as_ref(), ended(&status.state)];
+    let mut crashes: Vec<SeenCrash> =
+        ends.into_iter().flatten().filter(|e| is_crash(pod, container, e)).map(|e| seen(pod, container, e)).collect();
+    crashes.extend(cannot_start(pod, container, stuck));
+    let crash_down = ended(&status.state).is_some_and(|e| is_crash(pod, container, e));
+    let waits = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
+    Sighting {
+        pod: pod.name.clone(),
+        uid: pod.uid.clone(),
+        node: pod.node.clone(),
+        restarts: i64::from(status.restarts),
+        word: word(pod, container),
+        running_since: match status.state {
+            State::Running { since } => since,
+            _ => None,
+        },
+        down: crash_down || waits || stuck || pod.phase == "Failed",
+        next_restart: next_restart(pod, container),
+        signature: signature(pod, container),
+        crashes,
+    }
+}
+
+fn ended(state: &State) -> Option<&Terminated> {
+    match state {
+        State::Terminated(end) => Some(end),
+        _ => None,
+    }
+}
+
+/// Waiting for anything but the normal steps of a start.
+fn is_trouble(waiting_reason: &str) -> bool {
+    !matches!(waiting_reason, "" | "ContainerCreating" | "PodInitializing")
+}
+
+/// Whether an end is a crash: not what the restart policy calls success, not what the owner expects, not part of a deletion.
+pub fn is_crash(pod: &Pod, container: &Container, end: &Terminated) -> bool {
+    let success_ends = container.kind == ContainerKind::Init
+        || (container.kind == ContainerKind::Regular && pod.restart_policy != RestartPolicy::Always);
+    if end.exit_code == 0 && success_ends {
+        return false;
+    }
+    if expected_exit_codes(pod).any(|code| code == end.exit_code) {
+        return false;
+    }
+    !ended_by_deletion(pod, end)
+}
+
+/// The deletion was asked for at `deletionTimestamp` minus the grace period; what ended before that crashed by itself.
+fn ended_by_deletion(pod: &Pod, end: &Terminated) -> bool {
+    let Some(deadline) = pod.deleting else { return false };
+    let asked = deadline.as_second() - pod.grace_seconds;
+    end.finished.is_none_or(|f| f.as_second() >= asked)
+}
+
+/// `crashdiagnosis.dev/expected-exit-codes: "0,143"`; what is no number is skipped.
+pub fn expected_exit_codes(pod: &Pod) -> impl Iterator<Item = i32> + '_ {
+    let text = pod.annotations.get("crashdiagnosis.dev/expected-exit-codes").map_or("", String::as_str);
+    text.split(',').filter_map(|c| c.trim().parse().ok())
+}
+
+fn seen(pod: &Pod, container: &Container, end: &Terminated) -> SeenCrash {
+    let id = match (&end.container_id, end.finished) {
+        (Some(id), _) if !id.is_empty() => short_id(id),
+        (_, Some(finished)) => finished.to_string(),
+        _ => format!("{}@{}", end.reason, container.status.restarts),
+    };
+    SeenCrash { id, at: end.finished.map(resource::whole_seconds), crash: resource::crash(pod, end) }
+}
+
+/// `containerd://0123456789abcdef...` -> `0123456789ab`, as `crictl` and `docker` print it.
+fn short_id(id: &str) -> String {
+    let hex = id.rsplit("://").next().unwrap_or(id);
+    hex.chars().take(12).collect()
+}
+
+/// A container that never came to run in its present state: waiting for an image, a key, a volume, or evicted unstarted.
+fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCrash> {
+    let crash = resource::last_crash(pod, container);
+    let what = match &container.status.state {
+        State::Waiting { reason, .. } => match reason.as_str() {
+            // These follow a container that did end, which is the crash.
+            "CrashLoopBackOff" | "RunContainerError" | "PostStartHookError" if container.status.last.is_some() => {
+                return None;
+            }
+            "ErrImagePull" | "ImagePullBackOff" => "image".into(),
+            r if is_trouble(r) => r.to_owned(),
+            _ if stuck => "stuck".into(),
+            _ => return None,
+        },
+        State::Terminated(_) | State::Running { .. } => return None,
+        State::Unknown if stuck => "stuck".into(),
+        State::Unknown => return None,
+    };
+    let waiting = match &container.status.state {
+        State::Waiting { reason, .. } if !reason.is_empty() => Some(reason.clone()),
+        _ => pod.reason.clone(),
+    };
+    let never_ran = api::Crash {
+        reason: waiting,
+        exit_code: None,
+        signal: None,
+        container_id: None,
+        started_at: None,
+        finished_at: None,
+        ran_for: None,
+        ..crash
+    };
+    Some(SeenCrash { id: format!("waiting:{what}"), at: None, crash: never_ran })
+}
+
+fn word(pod: &Pod, container: &Container) -> String {
+    match &container.status.state {
+        State::Waiting { reason, .. } if !reason.is_empty() => reason.clone(),
+        State::Waiting { .. } => "Waiting".into(),
+        State::Running { .. } => "Running".into(),
+        State::Terminated(end) if !end.reason.is_empty() => end.reason.clone(),
+        State::Terminated(end) => format!("ExitCode:{}", end.exit_code),
+        State::Unknown => pod.reason.clone().unwrap_or_else(|| pod.phase.clone()),
+    }
+}
+
+/// From the kubelet's own words (`back-off 40s restarting ...`) where it says them; else from its rule: none after the first
+/// end, then 10 s doubled up to 5 min (kubelet-facts, "The back-off does not show as CrashLoopBackOff").
+fn next_restart(pod: &Pod, container: &Container) -> Option<Timestamp> {
+    let status = &container.status;
+    let (end, wait) = match &status.state {
+        State::Terminated(end) => (end, computed_back_off(pod, container, end)?),
+        State::Waiting { reason, message } if reason == "CrashLoopBackOff" => {
+            let end = status.last.as_ref()?;
+            (end, told_back_off(message).or_else(|| computed_back_off(pod, container, end))?)
+        }
+        _ => return None,
+    };
+    Timestamp::from_second(end.finished?.as_second() + wait).ok()
+}
+
+fn computed_back_off(pod: &Pod, container: &Container, end: &Terminated) -> Option<i64> {
+    let restarts = match pod.restart_policy {
+        RestartPolicy::Always => true,
+        RestartPolicy::OnFailure => end.exit_code != 0,
+        RestartPolicy::Never => container.kind == ContainerKind::Sidecar,
+    };
+    if !restarts || pod.phase == "Failed" || pod.deleting.is_some() {
+        return None;
+    }
+    let anew = end.ran_for().is_some_and(|ran| ran >= 2 * MAX_BACK_OFF);
+    Some(match container.status.restarts {
+        _ if anew => 0,
+        0 => 0,
+        n => (10_i64 << (n - 1).min(5)).min(MAX_BACK_OFF),
+    })
+}
+
+/// `back-off 1m20s restarting failed container=...` -> 80.
+fn told_back_off(message: &str) -> Option<i64> {
+    resource::seconds(message.strip_prefix("back-off ")?.split_whitespace().next()?)
+}
+
+/// Revision, exit and obstacle; the pod's own name and uid are taken out of messages, so that replicas are alike.
+fn signature(pod: &Pod, container: &Container) -> String {
+    let status = &container.status;
+    let end = ended(&status.state).or(status.last.as_ref());
+    let end = end.map_or_else(String::new, |e| format!("{}/{}", e.exit_code, e.reason));
+    let obstacle = match &status.state {
+        State::Waiting { reason, message } => match reason.as_str() {
+            "" | "CrashLoopBackOff" | "RunContainerError" | "ContainerCreating" | "PodInitializing" => String::new(),
+            "ErrImagePull" | "ImagePullBackOff" => "image".into(),
+            _ => format!("{reason}/{}", message.replace(&pod.uid, "").replace(&pod.name, "")),
+        },
+        _ => String::new(),
+    };
+    let reason = pod.reason.as_deref().unwrap_or_default();
+    format!("{}|{end}|{obstacle}|{reason}", pod.revision.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::{World, at};
+
+    fn look(w: &World) -> Sighting {
+        let pod = &w.cluster.pods[0];
+        sight(pod, &pod.containers[0], false)
+    }
+
+    #[test]
+    fn a_crash_is_known_by_its_container_id() {
+        let s = look(&World::new().crashed(1, "Error", 2));
+        assert_eq!(s.crashes.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["c1"]);
+        assert_eq!((s.down, s.word.as_str(), s.restarts), (true, "CrashLoopBackOff", 3));
+    }
+
+    #[test]
+    fn the_back_off_comes_from_the_kubelets_words_or_its_rule() {
+        let waiting = World::new().crashed(1, "Error", 2);
+        assert_eq!(look(&waiting).next_restart, Some(at(42)));
+        let terminated = waiting.with(|w| {
+            let end = w.container().status.last.clone().unwrap();
+            w.container().status.state = State::Terminated(end);
+            w.container().status.restarts = 2;
+        });
+        assert_eq!(look(&terminated).next_restart, Some(at(22)));
+        assert_eq!(look(&terminated.policy(RestartPolicy::Never)).next_restart, None);
+    }
+
+    #[test]
+    fn success_is_no_crash_where_the_policy_lets_it_end() {
+        let done = World::new().crashed(0, "Completed", 2);
+        assert_eq!(look(&done).crashes.len(), 1);
+        assert_eq!(look(&done.policy(RestartPolicy::OnFailure)).crashes, []);
+    }
+
+    #[test]
+    fn owners_can_declare_exit_codes_expected() {
+        let w = World::new().crashed(143, "Error", 2).with(|w| {
+            w.pod().annotations.insert("crashdiagnosis.dev/expected-exit-codes".into(), "0, 143,x".into());
+        });
+        assert_eq!(look(&w).crashes, []);
+    }
+
+    #[test]
+    fn a_deletion_ends_containers_but_does_not_crash_them() {
+        let killed = |finished| World::new().crashed(137, "Error", finished).with(|w| w.pod().deleting = Some(at(130)));
+        assert_eq!(look(&killed(99)).crashes.len(), 1);
+        assert_eq!(look(&killed(100)).crashes.len(), 0);
+    }
+
+    #[test]
+    fn pull_errors_are_one_trouble_whatever_the_kubelet_calls_them() {
+        let ids =
+            ["ErrImagePull", "ImagePullBackOff"].map(|r| look(&World::new().waiting(r, "x")).crashes[0].id.clone());
+        assert_eq!(ids, ["waiting:image", "waiting:image"]);
+    }
+
+    #[test]
+    fn replicas_that_fail_alike_have_one_signature() {
+        let message =
+            "container has runAsNonRoot and image will run as root (pod: \"web-1_shop(p-1)\", container: app)";
+        let first = World::new().waiting("CreateContainerConfigError", message);
+        let second = World::new()
+            .waiting("CreateContainerConfigError", &message.replace("web-1", "web-2").replace("p-1", "p-2"))
+            .with(|w| {
+                w.pod().name = "web-2".into();
+                w.pod().uid = "p-2".into();
+            });
+        assert_eq!(look(&first).signature, look(&second).signature);
+        assert_ne!(
+            look(&first).signature,
+            look(&World::new().waiting("CreateContainerConfigError", "other")).signature
+        );
+    }
+
+    #[test]
+    fn a_pod_stuck_without_a_state_is_trouble_when_the_detector_says_so() {
+        let w = World::new().waiting("ContainerCreating", "");
+        let pod = &w.cluster.pods[0];
+        assert_eq!(sight(pod, &pod.containers[0], false).crashes, []);
+        assert_eq!(sight(pod, &pod.containers[0], true).crashes[0].id, "waiting:stuck");
+    }
+}

@@ -10,6 +10,8 @@ pub mod cli;
 pub mod collect;
 pub mod diagnose;
 pub mod evidence;
+pub mod health;
 pub mod operator;
 pub mod report;
+pub mod telemetry;
 pub mod watch;

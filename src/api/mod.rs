@@ -1,5 +1,6 @@
 //! The custom resource: types and field docs, no behaviour. `crds/` is generated from here (`crash-diagnosis crd`).
 
+#[allow(clippy::duplicated_attributes, reason = "printer columns have equal types")]
 pub mod v1alpha1;
 
 pub use v1alpha1::*;

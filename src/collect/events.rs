@@ -19,9 +19,3 @@ pub async fn of_uid(reader: &Reader, namespace: &str, uid: &str) -> Result<Value
     let select = Select { fields: format!("involvedObject.uid={uid}"), limit: MAX_EVENTS, ..Select::default() };
     reader.list(Kind::Event, Some(namespace), &select).await
 }
-
-/// The events that regard an object of this kind and name (claims, whose uid is not known when they are missing).
-pub async fn of_object(reader: &Reader, namespace: &str, kind: &str, name: &str) -> Result<Value, Miss> {
-    let fields = format!("involvedObject.kind={kind},involvedObject.name={name}");
-    reader.list(Kind::Event, Some(namespace), &Select { fields, limit: MAX_EVENTS, ..Select::default() }).await
-}

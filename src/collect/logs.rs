@@ -74,14 +74,6 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
     }
 }
 
-/// A log of a container that may still run, whatever run it belongs to.
-pub async fn current(reader: &Reader, pod: &Pod, container: &Container, into: &mut ClusterBuilder) {
-    match read(reader, pod, container, LogSlot::Current).await {
-        Ok((bytes, cut)) => into.add_log(key(pod, container, LogSlot::Current), &bytes, cut),
-        Err(miss) => into.add_gap(logs::gap(&key(pod, container, LogSlot::Current), miss.why)),
-    }
-}
-
 /// The runtime could not start it, or it vanished with its node's record: there is no log to ask for.
 fn never_ran(end: &Terminated) -> bool {
     matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun" | "ContainerStatusUnknown")
@@ -125,7 +117,7 @@ fn stamp(line: &[u8]) -> Option<Timestamp> {
 async fn read(reader: &Reader, pod: &Pod, container: &Container, slot: LogSlot) -> Result<(Vec<u8>, bool), Miss> {
     let (bytes, more) = read_tail(reader, pod, container, slot, TAIL_LINES).await?;
     if !more {
-        let lines = bytes.iter().filter(|b| **b == b'\n').count();
+        let lines = bytes.split(|b| *b == b'\n').count() - 1;
         return Ok((bytes, i64::try_from(lines).is_ok_and(|n| n >= TAIL_LINES)));
     }
     let (bytes, _) = read_tail(reader, pod, container, slot, SHORT_TAIL).await?;

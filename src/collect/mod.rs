@@ -1,1 +1,227 @@
-//! See docs/architecture.md.
+//! Fetches evidence: bounded in time and bytes, each part failing alone.
+//!
+//! What it reads is what the operator's ClusterRole must allow, and all that it may (`get` = one object, `list` = a filtered list):
+//!
+//! | group | resources | verbs | for |
+//! |---|---|---|---|
+//! | core | pods | get, list, watch | the watch; sibling pods and pods behind a Service |
+//! | core | pods/log | get | the log of a crash (not needed with `--no-logs`) |
+//! | core | events | list | events of a pod or claim |
+//! | core | nodes, services, persistentvolumeclaims, persistentvolumes | get, list | what a first finding asks for |
+//! | core | namespaces | get | owner annotations on the namespace |
+//! | core | configmaps | get, list | only with `--read-configmaps`; values are dropped at the door |
+//! | apps | deployments, replicasets, statefulsets, daemonsets, controllerrevisions | get, list | owner chain, rollouts |
+//! | batch | jobs, cronjobs | get, list | owner chain |
+//! | discovery.k8s.io | endpointslices | list | what stands behind a Service |
+//! | storage.k8s.io | storageclasses, volumeattachments | get, list | volumes |
+//! | crashdiagnosis.dev | crashdiagnoses, crashdiagnoses/status | get, list, watch, create, patch, update, delete | the result |
+//! | events.k8s.io | events | create, patch | the Event |
+//! | coordination.k8s.io | leases (own namespace) | get, create, patch, update | leader election |
+//!
+//! Never Secrets: what the kubelet says in its messages is enough.
+
+mod events;
+mod kinds;
+mod logs;
+mod owner;
+mod volumes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{GetParams, ListParams};
+use serde_json::Value;
+
+use crate::diagnose::Diagnosis;
+use crate::diagnose::facts::{Cluster, Container, Gap, Pod, Workload};
+use crate::evidence::{self, ClusterBuilder};
+
+pub use kinds::Kind;
+pub use owner::{Resolved, resolve};
+
+/// Called with (source, error category) for each thing that could not be read.
+pub type OnMiss = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
+
+/// Reads from the API server, each request bounded in time.
+#[derive(Clone)]
+pub struct Reader {
+    client: Client,
+    timeout: Duration,
+    on_miss: Option<OnMiss>,
+}
+
+/// Why something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// `NotFound`, `Forbidden`, `Timeout`, ...
+    pub category: &'static str,
+    /// In words.
+    pub why: String,
+}
+
+impl Miss {
+    /// The object does not exist, which is an answer.
+    pub fn is_absence(&self) -> bool {
+        self.category == "NotFound"
+    }
+
+    fn of(error: &kube::Error) -> Self {
+        let (category, why) = match error {
+            kube::Error::Api(s) => match s.code {
+                401 | 403 => ("Forbidden", s.message.clone()),
+                404 => ("NotFound", s.message.clone()),
+                429 => ("TooManyRequests", s.message.clone()),
+                500.. => ("Server", s.message.clone()),
+                _ => ("Api", s.message.clone()),
+            },
+            kube::Error::SerdeError(_) => ("Decode", "the answer could not be decoded".into()),
+            other => ("Unreachable", other.to_string()),
+        };
+        Self { category, why }
+    }
+
+    fn timeout(after: Duration) -> Self {
+        Self { category: "Timeout", why: format!("no answer within {} s", after.as_secs()) }
+    }
+}
+
+/// Which objects of a kind.
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    /// Label selector; empty for all.
+    pub labels: String,
+    /// Field selector; empty for all.
+    pub fields: String,
+    /// At most so many; the answer says whether there are more.
+    pub limit: u32,
+}
+
+impl Reader {
+    /// A reader. `timeout` bounds each request, body included.
+    pub fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout, on_miss: None }
+    }
+
+    /// Reports what could not be read.
+    #[must_use]
+    pub fn on_miss(mut self, hook: OnMiss) -> Self {
+        self.on_miss = Some(hook);
+        self
+    }
+
+    /// One object.
+    pub async fn get(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Result<Value, Miss> {
+        let request = kind.request(namespace).get(name, &GetParams::default());
+        self.send(kind, request).await
+    }
+
+    /// Some objects, as a List.
+    pub async fn list(&self, kind: Kind, namespace: Option<&str>, select: &Select) -> Result<Value, Miss> {
+        let mut params = ListParams::default().limit(select.limit);
+        if !select.labels.is_empty() {
+            params = params.labels(&select.labels);
+        }
+        if !select.fields.is_empty() {
+            params = params.fields(&select.fields);
+        }
+        let request = kind.request(namespace).list(&params);
+        self.send(kind, request).await
+    }
+
+    async fn send<E>(&self, kind: Kind, request: Result<http::Request<Vec<u8>>, E>) -> Result<Value, Miss> {
+        let Ok(request) = request else {
+            return Err(Miss { category: "Api", why: "the request could not be made".into() });
+        };
+        let answer = match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Miss::of(&error)),
+            Err(_) => Err(Miss::timeout(self.timeout)),
+        };
+        answer.inspect_err(|miss| self.missed(kind.source(), miss))
+    }
+
+    fn missed(&self, source: &'static str, miss: &Miss) {
+        if let Some(hook) = self.on_miss.as_ref().filter(|_| !miss.is_absence()) {
+            hook(source, miss.category);
+        }
+    }
+}
+
+/// First evidence on one container: the events of its pod, and the log of its crash.
+pub async fn first(reader: &Reader, pod: &Pod, container: &Container, with_log: bool, into: &mut ClusterBuilder) {
+    let log = async { if with_log { logs::of_crash(reader, pod, container).await } else { logs::Found::default() } };
+    let (events, log) = tokio::join!(events::of_pod(reader, pod), log);
+    match events {
+        Ok(list) => {
+            into.add_object(list, "events");
+        }
+        Err(miss) => into.add_gap(gap("events", format!("pod {}/{}", pod.namespace, pod.name), miss)),
+    }
+    log.put(into);
+}
+
+fn gap(what: &str, object: String, miss: Miss) -> Gap {
+    Gap { what: what.into(), object, why: miss.why }
+}
+
+/// What may be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// ConfigMaps (names and keys).
+    pub read_config_maps: bool,
+    /// Logs.
+    pub with_logs: bool,
+}
+
+/// What a first diagnosis asks for, added to the facts; `None` where it asks for nothing.
+pub async fn more(
+    _reader: &Reader,
+    _pod: &Pod,
+    _container: &Container,
+    _owner: &Resolved,
+    _first: &Diagnosis,
+    _cluster: Cluster,
+    _options: &Options,
+) -> Option<Cluster> {
+    None
+}
+
+/// A pod that may be stuck, with its events and, while it has no node, its claims. `None`: it is gone, or cannot be read.
+pub async fn pod_and_events(
+    reader: &Reader,
+    namespace: &str,
+    name: &str,
+    known: Option<&Pod>,
+) -> Option<(Pod, Cluster)> {
+    let pod = if let Some(pod) = known {
+        pod.clone()
+    } else {
+        let object = reader.get(Kind::Pod, Some(namespace), name).await.ok()?;
+        let pod: k8s_openapi::api::core::v1::Pod = serde_json::from_value(object).ok()?;
+        evidence::pod::facts(&pod, &evidence::Owners::default())
+    };
+    let mut builder = ClusterBuilder::new();
+    if let Ok(list) = events::of_pod(reader, &pod).await {
+        builder.add_object(list, "events");
+    }
+    if pod.node.is_none() {
+        volumes::claims(reader, &pod, &mut builder).await;
+    }
+    let mut cluster = builder.finish();
+    cluster.pods.push(pod.clone());
+    Some((pod, cluster))
+}
+
+/// Whether a workload exists; `None` where its kind is not ours to read, or nobody answers.
+pub async fn exists(reader: &Reader, namespace: &str, workload: &Workload) -> Option<bool> {
+    let kind = Kind::of(&workload.api_version, &workload.kind)?;
+    match reader.get(kind, Some(namespace), &workload.name).await {
+        Ok(object) => {
+            let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+            Some(workload.uid.is_none() || workload.uid.as_deref() == uid)
+        }
+        Err(miss) if miss.is_absence() => Some(false),
+        Err(_) => None,
+    }
+}

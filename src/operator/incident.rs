@@ -169,12 +169,7 @@ impl Incident {
         it.recovered_at = time(&status.recovered_at);
         it.counted_until = it.last_seen;
         it.conditions.clone_from(&status.conditions);
-        it.history = status
-            .history
-            .iter()
-            .cloned()
-            .map(|entry| Past { entry, signature: String::new() })
-            .collect();
+        it.history = status.history.iter().cloned().map(|entry| Past { entry, signature: String::new() }).collect();
         it.pods = status.pods.iter().map(|p| (p.uid.clone(), PodState::restore(p, &status.history))).collect();
         it.explained.push(Explained {
             signature: String::new(),
@@ -309,12 +304,14 @@ impl Incident {
         }
     }
 
-    /// After the first full list: pods that were not seen are gone.
-    pub fn forget_unseen(&mut self, now: Timestamp) {
-        let gone: Vec<String> = self.pods.iter().filter(|(_, p)| p.restored).map(|(uid, _)| uid.clone()).collect();
-        for uid in gone {
-            self.pod_gone(&uid, now);
-        }
+    /// The pods that play a part.
+    pub fn pod_uids(&self) -> impl Iterator<Item = &String> {
+        self.pods.keys()
+    }
+
+    /// When the newest crash was.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.last_seen
     }
 
     /// Lets time pass.
@@ -497,11 +494,10 @@ impl PodState {
         }
     }
 
-    /// Down, or not up for long enough since.
+    /// Down, or not up for long enough since, or (replaced by its controller, like an evicted pod) down a short while ago.
     fn in_trouble(&self, now: Timestamp, times: Times) -> bool {
-        self.down
-            || self.restored
-            || self.running_since.is_some_and(|t| now.as_second() - t.as_second() < times.resolve_after)
+        let recent = |t: Timestamp| now.as_second() - t.as_second() < times.resolve_after;
+        self.down || self.restored || self.running_since.or(self.last_at).is_some_and(recent)
     }
 }
 

@@ -1,4 +1,18 @@
 //! The operator's heart: which incidents there are, what becomes of them, and who does the work.
+//!
+//! ```text
+//! pods ----> desk -- Job --> work --> API server
+//! clock -->   ^                |
+//!             +----- Done -----+
+//! ```
+//!
+//! The desk alone holds state, and never waits; work alone talks to the API server, and holds none.
 
+pub mod book;
+pub mod desk;
 pub mod incident;
+pub mod lead;
+pub mod owners;
 pub mod sighting;
+pub mod suspects;
+pub mod work;

@@ -62,7 +62,7 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
             State::Running { since } => since,
             _ => None,
         },
-        down: crash_down || waits || stuck || pod.phase == "Failed",
+        down: (crash_down || waits || stuck || pod.phase == "Failed") && !is_replaced(pod),
         next_restart: next_restart(pod, container),
         signature: signature(pod, container),
         crashes,
@@ -76,6 +76,12 @@ fn ended(state: &State) -> Option<&Terminated> {
     }
 }
 
+/// A failed pod of a controller that replaces its pods (evicted from a Deployment, say) is left lying about; it says nothing
+/// about now. Jobs and bare pods have no other pod to look at.
+fn is_replaced(pod: &Pod) -> bool {
+    pod.phase == "Failed" && pod.restart_policy == RestartPolicy::Always && pod.controller.is_some()
+}
+
 /// Waiting for anything but the normal steps of a start.
 fn is_trouble(waiting_reason: &str) -> bool {
     !matches!(waiting_reason, "" | "ContainerCreating" | "PodInitializing")
@@ -83,6 +89,10 @@ fn is_trouble(waiting_reason: &str) -> bool {
 
 /// Whether an end is a crash: not what the restart policy calls success, not what the owner expects, not part of a deletion.
 pub fn is_crash(pod: &Pod, container: &Container, end: &Terminated) -> bool {
+    // The kubelet writes this for containers that it lost in a reboot of the node; where the pod failed, it is an eviction.
+    if end.reason == "Unknown" && end.exit_code == 255 && pod.phase != "Failed" {
+        return false;
+    }
     let success_ends = container.kind == ContainerKind::Init
         || (container.kind == ContainerKind::Regular && pod.restart_policy != RestartPolicy::Always);
     if end.exit_code == 0 && success_ends {

@@ -99,7 +99,7 @@ pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
 }
 
 /// `ignore`, or `mute-until` a time that has not come.
-fn is_muted(pod: &Pod, now: Timestamp) -> bool {
+pub fn is_muted(pod: &Pod, now: Timestamp) -> bool {
     let get = |name: &str| pod.annotations.get(&format!("{OURS}{name}")).map(String::as_str);
     get("ignore").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
         || get("mute-until").and_then(|v| v.trim().parse::<Timestamp>().ok()).is_some_and(|until| now < until)

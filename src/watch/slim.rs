@@ -37,6 +37,8 @@ pub struct Slim {
     pub succeeded: bool,
     /// The Job it belongs to, if any (name): its success can end an incident.
     pub job: Option<String>,
+    /// When the last container of a succeeded pod ended.
+    pub ended: Option<jiff::Timestamp>,
 }
 
 impl<'de> Deserialize<'de> for SlimPod {
@@ -160,6 +162,7 @@ struct RawWaiting<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct RawTerminated {
     exit_code: i32,
+    finished_at: Option<jiff::Timestamp>,
 }
 
 impl Raw<'_> {
@@ -178,6 +181,7 @@ impl Raw<'_> {
             healthy: !regular.is_empty() && regular.iter().chain(init).all(RawContainer::healthy),
             succeeded,
             job: self.job(),
+            ended: if succeeded { regular.iter().filter_map(RawContainer::ended).max() } else { None },
         }
     }
 
@@ -210,6 +214,10 @@ impl RawContainer<'_> {
         let ended = state.and_then(|s| s.terminated.as_ref()).is_some_and(|t| exit_zero_counts || t.exit_code != 0);
         let before = self.last_state.as_ref().is_some_and(|s| s.terminated.is_some());
         bad_wait || ended || before || self.restart_count > 0
+    }
+
+    fn ended(&self) -> Option<jiff::Timestamp> {
+        self.state.as_ref()?.terminated.as_ref()?.finished_at
     }
 
     fn healthy(&self) -> bool {

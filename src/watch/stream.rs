@@ -39,7 +39,8 @@ pub type Item = (usize, Result<Event<SlimPod>, watcher::Error>);
 
 /// Watches pods for ever; errors are passed on and followed by a retry with back-off.
 pub fn pods(client: &Client, scopes: &[Scope], listing: Listing) -> BoxStream<'static, Item> {
-    let one = |(i, scope): (usize, &Scope)| watch_scope(client.clone(), scope.clone(), listing).map(move |e| (i, e)).boxed();
+    let one =
+        |(i, scope): (usize, &Scope)| watch_scope(client.clone(), scope.clone(), listing).map(move |e| (i, e)).boxed();
     stream::select_all(scopes.iter().enumerate().map(one)).boxed()
 }
 

@@ -1,0 +1,294 @@
+//! All incidents, how to find them by workload and by pod, and what of them stands in the cluster already.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::incident::{Incident, Times};
+use crate::api::{CrashDiagnosis, CrashDiagnosisStatus, State};
+use crate::diagnose::facts::{Container, Pod, Timestamp, Workload};
+use crate::report::{name, resource};
+
+/// Namespace and name of a CrashDiagnosis.
+pub type Key = (String, String);
+
+/// Seconds between two writes that only change counters: at first, and at most (doubled while they keep coming).
+const PACE: (i64, i64) = (3, 30);
+/// Pods of one workload that get an Event for one diagnosis; the workload gets one anyway.
+const PODS_TOLD: usize = 5;
+/// Events in a burst about one object, and seconds until another is allowed.
+const EVENT_BUDGET: (u32, i64) = (12, 300);
+
+/// An incident and its object.
+#[derive(Debug)]
+pub struct Entry {
+    /// The incident.
+    pub incident: Incident,
+    /// The status that stands in the cluster.
+    pub written: Option<CrashDiagnosisStatus>,
+    /// The owner's uid that stands in the cluster.
+    written_owner: Option<String>,
+    /// A write is under way.
+    pub writing: bool,
+    /// Signatures that are being looked at.
+    pub looking: HashSet<String>,
+    /// No write before this.
+    pub next_write: Timestamp,
+    /// Failed writes in a row.
+    pub failures: u32,
+    /// Since when no pod of it exists, and when that is looked into next.
+    pub deserted: Option<Timestamp>,
+    pace: i64,
+    told: Told,
+}
+
+/// What Events have said.
+#[derive(Debug, Default)]
+struct Told {
+    reason: Option<String>,
+    pods: BTreeSet<String>,
+    budget: u32,
+    refilled: Option<Timestamp>,
+}
+
+/// An Event that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// The diagnosis, to the workload.
+    Workload,
+    /// The diagnosis, to a pod (name, uid).
+    Pod(String, String),
+    /// That it is over, to the workload.
+    Recovery,
+}
+
+/// A write that is due.
+#[derive(Debug, PartialEq)]
+pub struct Due {
+    /// The status.
+    pub status: CrashDiagnosisStatus,
+    /// Labels, spec and owner too.
+    pub whole: bool,
+}
+
+impl Entry {
+    fn new(incident: Incident) -> Self {
+        Self {
+            incident,
+            written: None,
+            written_owner: None,
+            writing: false,
+            looking: HashSet::new(),
+            next_write: Timestamp::MIN,
+            failures: 0,
+            deserted: None,
+            pace: 0,
+            told: Told { budget: EVENT_BUDGET.0, ..Told::default() },
+        }
+    }
+
+    /// What has to be written now, if anything.
+    pub fn due(&mut self, now: Timestamp, times: Times) -> Option<Due> {
+        if self.writing {
+            return None;
+        }
+        let status = self.incident.render(now, times)?;
+        let owner = &self.incident.workload.uid;
+        let (whole, urgent) = match &self.written {
+            None => (true, true),
+            Some(w) if *w == status && (owner.is_none() || *owner == self.written_owner) => return None,
+            Some(w) => {
+                let relabelled = (&w.cause, &w.reason) != (&status.cause, &status.reason);
+                (
+                    relabelled || (owner.is_some() && *owner != self.written_owner),
+                    relabelled || story_changed(w, &status),
+                )
+            }
+        };
+        let early = now < self.next_write;
+        let paced = self.failures == 0 && urgent;
+        (!early || paced).then_some(Due { status, whole })
+    }
+
+    /// A write went through.
+    pub fn wrote(&mut self, status: CrashDiagnosisStatus, now: Timestamp) {
+        let only_counters = self.written.as_ref().is_some_and(|w| !story_changed(w, &status));
+        self.pace = if only_counters { (self.pace * 2).clamp(PACE.0, PACE.1) } else { PACE.0 };
+        self.next_write = after(now, self.pace);
+        self.writing = false;
+        self.failures = 0;
+        self.written_owner.clone_from(&self.incident.workload.uid);
+        self.written = Some(status);
+    }
+
+    /// A write failed: again after a while, doubled up to a minute.
+    pub fn failed(&mut self, now: Timestamp) {
+        self.writing = false;
+        self.next_write = after(now, 1 << self.failures.min(6));
+        self.failures += 1;
+    }
+
+    /// The object is not there (any more).
+    pub fn is_gone(&mut self) {
+        self.writing = false;
+        self.written = None;
+        self.written_owner = None;
+    }
+
+    /// Events that are due, once the looks are over that might still change the diagnosis.
+    pub fn tell(&mut self, now: Timestamp) -> Vec<Tell> {
+        if !self.looking.is_empty() {
+            return Vec::new();
+        }
+        let Some(status) = &self.written else { return Vec::new() };
+        let mut due = Vec::new();
+        match status.state {
+            State::Crashing => {
+                if self.told.reason.as_ref() != Some(&status.reason) {
+                    self.told.reason = Some(status.reason.clone());
+                    self.told.pods.clear();
+                    if status.workload.starts_with("pod/") {
+                    } else {
+                        due.push(Tell::Workload);
+                    }
+                }
+                for pod in status.pods.iter().filter(|p| p.reason.is_none()) {
+                    if self.told.pods.len() < PODS_TOLD && self.told.pods.insert(pod.uid.clone()) {
+                        due.push(Tell::Pod(pod.name.clone(), pod.uid.clone()));
+                    }
+                }
+            }
+            State::Recovered => {
+                if self.told.reason.take().is_some() {
+                    self.told.pods.clear();
+                    due.push(Tell::Recovery);
+                }
+            }
+        }
+        due.retain(|_| self.told.take(now));
+        due
+    }
+}
+
+impl Told {
+    fn take(&mut self, now: Timestamp) -> bool {
+        let since = *self.refilled.get_or_insert(now);
+        let more = u32::try_from((now.as_second() - since.as_second()) / EVENT_BUDGET.1).unwrap_or(0);
+        if more > 0 {
+            self.budget = (self.budget + more).min(EVENT_BUDGET.0);
+            self.refilled = Some(now);
+        }
+        let allowed = self.budget > 0;
+        self.budget = self.budget.saturating_sub(1);
+        allowed
+    }
+}
+
+fn after(now: Timestamp, seconds: i64) -> Timestamp {
+    now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now)
+}
+
+/// More than counters and times differ.
+fn story_changed(a: &CrashDiagnosisStatus, b: &CrashDiagnosisStatus) -> bool {
+    let story = |s: &CrashDiagnosisStatus| {
+        (
+            s.state,
+            s.reason.clone(),
+            s.confidence.clone(),
+            s.change.clone(),
+            s.root_cause.as_ref().map(|r| r.name.clone()),
+        )
+    };
+    story(a) != story(b)
+}
+
+/// All incidents.
+#[derive(Debug, Default)]
+pub struct Book {
+    /// By namespace and name of the object.
+    pub entries: HashMap<Key, Entry>,
+    by_pod: HashMap<String, BTreeSet<Key>>,
+}
+
+impl Book {
+    /// Takes up an object of an earlier life.
+    pub fn restore(&mut self, object: &CrashDiagnosis) {
+        let Some(incident) = Incident::restore(object) else { return };
+        let key = (incident.namespace.clone(), incident.name.clone());
+        for uid in incident.pod_uids() {
+            self.by_pod.entry(uid.clone()).or_default().insert(key.clone());
+        }
+        let mut entry = Entry::new(incident);
+        entry.written_owner.clone_from(&entry.incident.workload.uid);
+        entry.written.clone_from(&object.status);
+        if let Some(status) = object.status.as_ref().filter(|s| s.state == State::Crashing) {
+            entry.told.reason = Some(status.reason.clone());
+            entry.told.pods = status.pods.iter().map(|p| p.uid.clone()).collect();
+        }
+        self.entries.insert(key, entry);
+    }
+
+    /// The incident of a pod's container, opened if there is none.
+    pub fn open(&mut self, pod: &Pod, workload: &Workload, container: &Container) -> Key {
+        let spec = resource::spec(workload, &container.name, container.kind);
+        let plain = name::plain(&workload.kind, &workload.name, &container.name);
+        let mut key = (pod.namespace.clone(), plain);
+        let group = |api_version: &str| api_version.split_once('/').map_or("", |(g, _)| g).to_owned();
+        let taken = |e: &Entry| group(&e.incident.spec.workload.api_version) != group(&workload.api_version);
+        if self.entries.get(&key).is_some_and(taken) {
+            key.1 = name::hashed(&workload.kind, &workload.name, &container.name, &workload.api_version);
+        }
+        let entry = self
+            .entries
+            .entry(key.clone())
+            .or_insert_with(|| Entry::new(Incident::new(&key.0, key.1.clone(), spec, workload.clone())));
+        if workload.uid.is_some() {
+            entry.incident.workload.uid.clone_from(&workload.uid);
+        }
+        entry.deserted = None;
+        self.by_pod.entry(pod.uid.clone()).or_default().insert(key.clone());
+        key
+    }
+
+    /// Incidents that a pod plays a part in.
+    pub fn of_pod(&self, uid: &str) -> Vec<Key> {
+        self.by_pod.get(uid).into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether a pod plays a part in any.
+    pub fn knows_pod(&self, uid: &str) -> bool {
+        self.by_pod.contains_key(uid)
+    }
+
+    /// The uids of all pods that play a part, in one namespace or in all.
+    pub fn pods(&self, namespace: Option<&str>) -> HashSet<String> {
+        let within = |keys: &BTreeSet<Key>| namespace.is_none_or(|ns| keys.iter().any(|k| k.0 == ns));
+        self.by_pod.iter().filter(|(_, keys)| within(keys)).map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// The pod exists no more. Returns the incidents that it was part of.
+    pub fn pod_gone(&mut self, uid: &str, now: Timestamp) -> Vec<Key> {
+        let keys: Vec<Key> = self.by_pod.remove(uid).into_iter().flatten().collect();
+        for key in &keys {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.incident.pod_gone(uid, now);
+                if entry.incident.has_no_pods() {
+                    entry.deserted = Some(now);
+                }
+            }
+        }
+        keys
+    }
+
+    /// The object is gone for good: so is the incident.
+    pub fn drop(&mut self, key: &Key) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        for uid in entry.incident.pod_uids() {
+            if let Some(keys) = self.by_pod.get_mut(uid) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_pod.remove(uid);
+                }
+            }
+        }
+        Some(entry)
+    }
+}

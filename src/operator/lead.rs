@@ -1,0 +1,288 @@
+//! Leading: load what was written, watch, and keep the desk busy until told to stop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ListParams, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::desk::{Desk, Rules};
+use super::work::{self, Done, Job, Tools};
+use crate::api::CrashDiagnosis;
+use crate::diagnose::facts::Timestamp;
+use crate::health::Health;
+use crate::watch::stream::{self, Listing, Scope};
+
+/// Objects per page of our own list.
+const PAGE: u32 = 100;
+/// Writes, owner questions and Events at the same time; looks are bounded by a flag.
+const QUICK: usize = 6;
+/// How long jobs may go on after the signal to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What leading needs.
+pub struct Leader {
+    /// For the work.
+    pub tools: Tools,
+    /// What is decided by flags.
+    pub rules: Rules,
+    /// What is watched.
+    pub scopes: Vec<Scope>,
+    /// How the first list is read.
+    pub listing: Listing,
+    /// Looks at the same time.
+    pub workers: usize,
+    /// What is wrong.
+    pub health: Arc<Health>,
+}
+
+impl Leader {
+    /// Leads until `stop` says true. Whatever goes wrong is reported, and tried again.
+    pub async fn lead(&self, mut stop: watch::Receiver<bool>) {
+        let metrics = self.tools.metrics.clone();
+        let objects = tokio::select! {
+            objects = self.load() => objects,
+            _ = stop.wait_for(|s| *s) => return,
+        };
+        tracing::info!(known = objects.len(), "leading");
+        let desk = Desk::new(self.rules.clone(), &objects, metrics.clone(), self.health.clone(), Timestamp::now());
+        drop(objects);
+        self.run(desk, stop).await;
+        metrics.reset_gauges();
+    }
+
+    /// The objects of earlier lives. Also the test whether the CRD is there and may be used.
+    async fn load(&self) -> Vec<CrashDiagnosis> {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            match list_all(&self.tools.client, &self.scopes).await {
+                Ok(objects) => {
+                    self.health.good("crd");
+                    return objects;
+                }
+                Err(error) => self.health.bad("crd", explain_crd(&error)),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(30));
+        }
+    }
+
+    async fn run(&self, mut desk: Desk, mut stop: watch::Receiver<bool>) {
+        let client = &self.tools.client;
+        let mut pods = stream::pods(client, &self.scopes, self.listing);
+        let mut deleted = deletions(client, &self.scopes);
+        let mut namespaces = namespaces(client, &self.scopes);
+        let (tell, mut done) = mpsc::unbounded_channel();
+        let mut lanes = Lanes::new(self.workers, tell);
+        let mut clock = tokio::time::interval(Duration::from_secs(1));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let begun = Instant::now();
+        let mut heard = Instant::now();
+        let mut synced = false;
+        self.health.bad("watch", "the first list of pods is still being read");
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|s| *s) => break,
+                Some(d) = done.recv() => {
+                    lanes.finished(&d);
+                    desk.on_done(d, Timestamp::now());
+                }
+                Some((i, item)) = pods.next() => match item {
+                    Ok(event) => {
+                        heard = Instant::now();
+                        if synced {
+                            self.health.good("watch");
+                        }
+                        desk.on_watch(i, event, Timestamp::now());
+                    }
+                    Err(error) => self.health.bad("watch", explain_watch(&error)),
+                },
+                Some(key) = deleted.next() => desk.on_object_deleted(&key),
+                Some((name, annotations)) = namespaces.next() => desk.on_namespace(name, annotations),
+                _ = clock.tick() => {
+                    desk.tick(Timestamp::now());
+                    self.tools.metrics.watch_age.set(i64::try_from(heard.elapsed().as_secs()).unwrap_or(i64::MAX));
+                }
+            }
+            if !synced && desk.is_synced() {
+                synced = true;
+                self.health.good("watch");
+                tracing::info!(
+                    seconds = begun.elapsed().as_secs_f64(),
+                    incidents = desk.incidents(),
+                    "pods are in sync"
+                );
+            }
+            lanes.add(desk.take_jobs());
+            lanes.start(&self.tools);
+        }
+        lanes.farewell(&mut done).await;
+    }
+}
+
+/// Jobs that wait and jobs that run: looks read logs and may take seconds, so the quick ones have a lane of their own.
+struct Lanes {
+    looks: Lane,
+    quick: Lane,
+    tell: mpsc::UnboundedSender<Done>,
+}
+
+struct Lane {
+    waiting: std::collections::VecDeque<Job>,
+    running: usize,
+    most: usize,
+}
+
+impl Lanes {
+    fn new(workers: usize, tell: mpsc::UnboundedSender<Done>) -> Self {
+        let lane = |most| Lane { waiting: std::collections::VecDeque::new(), running: 0, most };
+        Self { looks: lane(workers), quick: lane(QUICK), tell }
+    }
+
+    fn add(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        for job in jobs {
+            let lane = if matches!(job, Job::Look(_) | Job::Recheck(..)) { &mut self.looks } else { &mut self.quick };
+            lane.waiting.push_back(job);
+        }
+    }
+
+    fn start(&mut self, tools: &Tools) {
+        for lane in [&mut self.looks, &mut self.quick] {
+            while lane.running < lane.most {
+                let Some(job) = lane.waiting.pop_front() else { break };
+                lane.running += 1;
+                tokio::spawn(work::work(job, tools.clone(), self.tell.clone()));
+            }
+        }
+    }
+
+    fn finished(&mut self, done: &Done) {
+        match done {
+            Done::Explained(..) => {}
+            Done::LookOver(..) | Done::Rechecked(_) => self.looks.running -= 1,
+            _ => self.quick.running -= 1,
+        }
+    }
+
+    /// Lets running writes end; what has not begun is found again by the next life.
+    async fn farewell(&mut self, done: &mut mpsc::UnboundedReceiver<Done>) {
+        let rest = async {
+            while self.quick.running > 0 {
+                match done.recv().await {
+                    Some(d) => self.finished(&d),
+                    None => break,
+                }
+            }
+        };
+        if tokio::time::timeout(FAREWELL, rest).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+    }
+}
+
+fn apis<K>(client: &Client, scopes: &[Scope]) -> Vec<Api<K>>
+where
+    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+{
+    let api = |s: &Scope| match &s.namespace {
+        Some(ns) => Api::namespaced(client.clone(), ns),
+        None => Api::all(client.clone()),
+    };
+    scopes.iter().map(api).collect()
+}
+
+async fn list_all(client: &Client, scopes: &[Scope]) -> Result<Vec<CrashDiagnosis>, kube::Error> {
+    let mut all = Vec::new();
+    for api in apis::<CrashDiagnosis>(client, scopes) {
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = api.list(&params).await?;
+            all.extend(page.items);
+            match page.metadata.continue_.filter(|c| !c.is_empty()) {
+                Some(next) => params = params.continue_token(&next),
+                None => break,
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Objects of ours that are deleted, by us or others.
+fn deletions(client: &Client, scopes: &[Scope]) -> BoxStream<'static, super::book::Key> {
+    let watch = |api: Api<PartialObjectMeta<CrashDiagnosis>>| {
+        watcher::watcher(api, watcher::Config::default().page_size(PAGE))
+            .default_backoff()
+            .filter_map(|event| {
+                std::future::ready(match event {
+                    Ok(Event::Delete(o)) => {
+                        Some((o.metadata.namespace.unwrap_or_default(), o.metadata.name.unwrap_or_default()))
+                    }
+                    _ => None,
+                })
+            })
+            .boxed()
+    };
+    futures::stream::select_all(apis(client, scopes).into_iter().map(watch)).boxed()
+}
+
+/// Our annotations on namespaces. Without the right to watch namespaces, or when only some are watched, there are none.
+fn namespaces(
+    client: &Client,
+    scopes: &[Scope],
+) -> BoxStream<'static, (String, std::collections::BTreeMap<String, String>)> {
+    if scopes.iter().any(|s| s.namespace.is_some()) {
+        return futures::stream::pending().boxed();
+    }
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    watcher::watcher(api, watcher::Config::default().page_size(PAGE))
+        .default_backoff()
+        .filter_map(|event| {
+            std::future::ready(match event {
+                Ok(Event::Apply(o) | Event::InitApply(o)) => {
+                    let ours = o.metadata.annotations.into_iter().flatten();
+                    let ours = ours.filter(|(k, _)| k.starts_with("crashdiagnosis.dev/")).collect();
+                    Some((o.metadata.name.unwrap_or_default(), ours))
+                }
+                Ok(Event::Delete(o)) => {
+                    Some((o.metadata.name.unwrap_or_default(), std::collections::BTreeMap::default()))
+                }
+                _ => None,
+            })
+        })
+        .boxed()
+}
+
+/// What a failed list of our own objects means, in words for the person who reads the log.
+fn explain_crd(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(s) if s.is_not_found() => {
+            "the CRD crashdiagnoses.crashdiagnosis.dev is not installed: crash-diagnosis crd | kubectl apply -f -"
+                .into()
+        }
+        kube::Error::Api(s) if s.is_forbidden() => format!("a right is missing: {}", s.message),
+        kube::Error::Api(s) => s.message.clone(),
+        other => format!("the API server cannot be reached: {other}"),
+    }
+}
+
+fn explain_watch(error: &watcher::Error) -> String {
+    let inner = match error {
+        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) | watcher::Error::WatchFailed(e) => {
+            e
+        }
+        watcher::Error::WatchError(s) => return format!("the API server ended the watch of pods: {}", s.message),
+        watcher::Error::NoResourceVersion => return error.to_string(),
+    };
+    match inner {
+        kube::Error::Api(s) if s.is_forbidden() => format!("a right is missing: {}", s.message),
+        kube::Error::Api(s) => format!("pods cannot be watched: {}", s.message),
+        other => format!("the API server cannot be reached: {other}"),
+    }
+}

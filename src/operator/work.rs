@@ -1,0 +1,158 @@
+//! What the desk has others do: each job is one bounded piece of work against the API server, and ends with one or more [`Done`].
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use kube::Client;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::book::Key;
+use crate::api::CrashDiagnosisStatus;
+use crate::collect::{self, Reader, Resolved};
+use crate::diagnose::facts::{Cluster, PastCrash, Pod, Timestamp};
+use crate::diagnose::{self, Case};
+use crate::evidence::ClusterBuilder;
+use crate::report::apply::{self, Wanted, Written};
+use crate::report::metrics::Metrics;
+use crate::report::resource::Verdict;
+
+/// A piece of work.
+#[derive(Debug)]
+pub enum Job {
+    /// Find the top-level workload of a pod (and of all pods of its controller).
+    Resolve(Arc<Pod>),
+    /// Collect evidence and diagnose.
+    Look(Box<Look>),
+    /// Write an object.
+    Write(Key, Box<Wanted>),
+    /// Delete an object.
+    Delete(Key),
+    /// Publish an Event.
+    Publish(Box<k8s_openapi::api::events::v1::Event>),
+    /// Look whether a pod is stuck: the pod itself where its facts are not at hand, its events, its claims.
+    Recheck(String, String, Option<Arc<Pod>>),
+    /// Does the workload of a deserted incident still exist?
+    Exists(Key, crate::diagnose::facts::Workload),
+}
+
+/// One look at one crash.
+#[derive(Debug)]
+pub struct Look {
+    /// Whose.
+    pub key: Key,
+    /// Crashes with this signature share the answer.
+    pub signature: String,
+    /// The pod, with its top-level workload.
+    pub pod: Arc<Pod>,
+    /// Container name.
+    pub container: String,
+    /// Earlier crashes.
+    pub past: Vec<PastCrash>,
+    /// What is known of the owner.
+    pub owner: Arc<Resolved>,
+    /// Read logs.
+    pub with_log: bool,
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum Done {
+    /// Of [`Job::Resolve`]: the controller's uid, and the answer.
+    Resolved(String, Box<Resolved>),
+    /// Of [`Job::Look`]: an explanation; a better one may follow.
+    Explained(Key, String, Box<Verdict>),
+    /// Of [`Job::Look`]: it is over.
+    LookOver(Key, String),
+    /// Of [`Job::Write`].
+    Written(Key, Box<CrashDiagnosisStatus>, Result<Written, apply::Error>),
+    /// Of [`Job::Delete`].
+    Deleted(Key, Result<(), apply::Error>),
+    /// Of [`Job::Publish`].
+    Published(Result<(), apply::Error>),
+    /// Of [`Job::Recheck`]: the pod and what was read around it.
+    Rechecked(Option<Box<(Arc<Pod>, Cluster)>>),
+    /// Of [`Job::Exists`]; `None`: cannot be told.
+    Exists(Key, Option<bool>),
+}
+
+/// What the work needs.
+#[derive(Clone)]
+pub struct Tools {
+    /// For writes.
+    pub client: Client,
+    /// For reads.
+    pub reader: Reader,
+    /// For counting.
+    pub metrics: Arc<Metrics>,
+    /// ConfigMaps may be read.
+    pub read_config_maps: bool,
+}
+
+/// Does a job.
+pub async fn work(job: Job, tools: Tools, done: UnboundedSender<Done>) {
+    // The desk outlives its workers; should it be gone, there is nobody to tell.
+    let tell = |d| drop(done.send(d));
+    match job {
+        Job::Resolve(pod) => {
+            let (resolved, _) = collect::resolve(&tools.reader, &pod).await;
+            let uid = super::owners::controller_uid(&pod).unwrap_or_default().to_owned();
+            tell(Done::Resolved(uid, Box::new(resolved)));
+        }
+        Job::Look(look) => {
+            let (key, signature) = (look.key.clone(), look.signature.clone());
+            // A defect in one rule must cost one diagnosis, not the operator's attention to this workload.
+            if AssertUnwindSafe(look_at(*look, &tools, &tell)).catch_unwind().await.is_err() {
+                tools.metrics.reconcile_errors.with_label_values(&["Panic"]).inc();
+            }
+            tell(Done::LookOver(key, signature));
+        }
+        Job::Write(key, wanted) => {
+            let result = apply::write(&tools.client, &wanted).await;
+            tell(Done::Written(key, Box::new(wanted.status), result));
+        }
+        Job::Delete(key) => {
+            let result = apply::delete(&tools.client, &key.0, &key.1, None).await;
+            tell(Done::Deleted(key, result));
+        }
+        Job::Publish(event) => tell(Done::Published(apply::publish(&tools.client, &event).await)),
+        Job::Recheck(namespace, name, pod) => {
+            let found = collect::pod_and_events(&tools.reader, &namespace, &name, pod.as_deref()).await;
+            tell(Done::Rechecked(found.map(|(pod, cluster)| Box::new((Arc::new(pod), cluster)))));
+        }
+        Job::Exists(key, workload) => {
+            let exists = collect::exists(&tools.reader, &key.0, &workload).await;
+            tell(Done::Exists(key, exists));
+        }
+    }
+}
+
+/// First verdict from what is at hand at once; then, where that asks for more, another.
+async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
+    let Some(container) = look.pod.container(&look.container).cloned() else { return };
+    let mut builder = ClusterBuilder::new();
+    builder.cluster_mut().pods.push((*look.pod).clone());
+    builder.cluster_mut().history.clone_from(&look.past);
+    collect::first(&tools.reader, &look.pod, &container, look.with_log, &mut builder).await;
+    let cluster = builder.finish();
+    let Some(first) = explain(&cluster, &look, tools) else { return };
+    tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(Verdict::from(&first))));
+
+    let options = collect::Options { read_config_maps: tools.read_config_maps, with_logs: look.with_log };
+    let more = collect::more(&tools.reader, &look.pod, &container, &look.owner, &first, cluster, &options).await;
+    let Some(cluster) = more else { return };
+    let Some(second) = explain(&cluster, &look, tools) else { return };
+    if Verdict::from(&second) != Verdict::from(&first) {
+        tell(Done::Explained(look.key, look.signature, Box::new(Verdict::from(&second))));
+    }
+}
+
+fn explain(cluster: &Cluster, look: &Look, tools: &Tools) -> Option<diagnose::Diagnosis> {
+    let pod = cluster.pods.iter().find(|p| p.uid == look.pod.uid)?;
+    let container = pod.container(&look.container)?;
+    let started = Instant::now();
+    let diagnosis = diagnose::diagnose(&Case::new(cluster, pod, container, Timestamp::now()));
+    tools.metrics.diagnose.observe(started.elapsed().as_secs_f64());
+    Some(diagnosis)
+}

@@ -33,8 +33,8 @@ use kube::Client;
 use kube::api::{GetParams, ListParams};
 use serde_json::Value;
 
-use crate::diagnose::Diagnosis;
 use crate::diagnose::facts::{Cluster, Container, Gap, Pod, Workload};
+use crate::diagnose::{Cause, Diagnosis};
 use crate::evidence::{self, ClusterBuilder};
 
 pub use kinds::Kind;
@@ -165,26 +165,27 @@ fn gap(what: &str, object: String, miss: Miss) -> Gap {
     Gap { what: what.into(), object, why: miss.why }
 }
 
-/// What may be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// ConfigMaps (names and keys).
-    pub read_config_maps: bool,
-    /// Logs.
-    pub with_logs: bool,
-}
-
 /// What a first diagnosis asks for, added to the facts; `None` where it asks for nothing.
 pub async fn more(
-    _reader: &Reader,
-    _pod: &Pod,
-    _container: &Container,
-    _owner: &Resolved,
-    _first: &Diagnosis,
-    _cluster: Cluster,
-    _options: &Options,
+    reader: &Reader,
+    pod: &Pod,
+    owner: &Resolved,
+    first: &Diagnosis,
+    cluster: Cluster,
 ) -> Option<Cluster> {
-    None
+    let claims = volumes::claim_names(pod).next().is_some() && first.cause() == Cause::VolumeIssue;
+    if !claims && owner.objects.is_empty() {
+        return None;
+    }
+    let mut builder = ClusterBuilder::new();
+    *builder.cluster_mut() = cluster;
+    for object in &owner.objects {
+        builder.add_object(object.clone(), "owner");
+    }
+    if claims {
+        volumes::claims(reader, pod, &mut builder).await;
+    }
+    Some(builder.finish())
 }
 
 /// A pod that may be stuck, with its events and, while it has no node, its claims. `None`: it is gone, or cannot be read.

@@ -357,7 +357,7 @@ impl Incident {
         self.explained.iter().find(|e| e.signature == signature).map(|e| &e.verdict)
     }
 
-    fn affected<'a>(&'a self, now: Timestamp, times: Times) -> impl Iterator<Item = (&'a String, &'a PodState)> {
+    fn affected(&self, now: Timestamp, times: Times) -> impl Iterator<Item = (&String, &PodState)> {
         self.pods.iter().filter(move |(_, p)| p.in_trouble(now, times))
     }
 
@@ -380,7 +380,7 @@ impl Incident {
         verdict.fill(&mut status);
         self.fill_pods(&mut status, now, times);
         self.fill_minorities(&mut status, now, times);
-        self.conditions = conditions(&status, std::mem::take(&mut self.conditions), now);
+        self.conditions = conditions(&status, &self.conditions, now);
         status.conditions.clone_from(&self.conditions);
         Some(status)
     }
@@ -501,7 +501,7 @@ impl PodState {
     }
 }
 
-fn conditions(s: &CrashDiagnosisStatus, old: Vec<api::Condition>, now: Timestamp) -> Vec<api::Condition> {
+fn conditions(s: &CrashDiagnosisStatus, old: &[api::Condition], now: Timestamp) -> Vec<api::Condition> {
     let crashing = s.state == api::State::Crashing;
     let wanted = [
         ("Crashing", crashing, if crashing { s.reason.as_str() } else { "Recovered" }, s.summary.as_str()),

@@ -146,9 +146,8 @@ fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCra
             _ if stuck => "stuck".into(),
             _ => return None,
         },
-        State::Terminated(_) | State::Running { .. } => return None,
         State::Unknown if stuck => "stuck".into(),
-        State::Unknown => return None,
+        State::Unknown | State::Terminated(_) | State::Running { .. } => return None,
     };
     let waiting = match &container.status.state {
         State::Waiting { reason, .. } if !reason.is_empty() => Some(reason.clone()),

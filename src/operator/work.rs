@@ -139,8 +139,7 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let Some(first) = explain(&cluster, &look, tools) else { return };
     tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(Verdict::from(&first))));
 
-    let options = collect::Options { read_config_maps: tools.read_config_maps, with_logs: look.with_log };
-    let more = collect::more(&tools.reader, &look.pod, &container, &look.owner, &first, cluster, &options).await;
+    let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster).await;
     let Some(cluster) = more else { return };
     let Some(second) = explain(&cluster, &look, tools) else { return };
     if Verdict::from(&second) != Verdict::from(&first) {

@@ -114,8 +114,7 @@ pub fn crash(pod: &Pod, end: &Terminated) -> api::Crash {
 /// The newest trouble of a container: its last end, or the reason why it cannot start.
 pub fn last_crash(pod: &Pod, container: &Container) -> api::Crash {
     match (&container.status.state, &container.status.last) {
-        (State::Terminated(end), _) => crash(pod, end),
-        (_, Some(end)) => crash(pod, end),
+        (State::Terminated(end), _) | (_, Some(end)) => crash(pod, end),
         (State::Waiting { reason, .. }, None) if !reason.is_empty() => {
             api::Crash { reason: Some(reason.clone()), ..at(pod) }
         }

@@ -26,6 +26,7 @@ pub struct SlimPod {
 
 /// The little that is known of every pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct Slim {
     /// It may have crashed or may be unable to start; errs on the side of "yes".
     pub suspicious: bool,
@@ -48,10 +49,8 @@ impl<'de> Deserialize<'de> for SlimPod {
         let bytes = <&RawValue>::deserialize(deserializer)?.get();
         let raw: Raw = serde_json::from_str(bytes).map_err(D::Error::custom)?;
         let slim = raw.slim();
-        let full = match slim.suspicious {
-            true => Some(Arc::new(serde_json::from_str(bytes).map_err(D::Error::custom)?)),
-            false => None,
-        };
+        let full =
+            if slim.suspicious { Some(Arc::new(serde_json::from_str(bytes).map_err(D::Error::custom)?)) } else { None };
         Ok(Self { metadata: raw.metadata.into_owned(), slim, full })
     }
 }

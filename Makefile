@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image unit lint chart-test alert-test e2e scenarios test demo demo-down bench bench-memory crds docs deploy score cluster-down
+.PHONY: help build image unit lint chart-test alert-test cluster-test e2e scenarios test demo demo-down bench bench-memory crds docs deploy score
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -25,6 +25,9 @@ chart-test: ## helm lint and what the chart renders
 
 alert-test: ## alert rules, with promtool
 	tests/alerts/run
+
+cluster-test: ## the test cluster itself: idempotent, side by side, isolated, gone without a trace
+	tests/cluster/test
 
 e2e: ## the operator in a real cluster, installed by the chart: rights, samples, Events, metrics
 	tests/e2e/run

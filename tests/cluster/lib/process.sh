@@ -87,13 +87,13 @@ fail() {
   exit 1
 }
 
-# wait_for COMPONENT SECONDS COMMAND... : until the command succeeds
+# wait_for COMPONENT SECONDS COMMAND... : until the command succeeds, or one that was started before has ended
 wait_for() {
-  local name=$1 seconds=$2 until
+  local name=$1 seconds=$2 until c
   shift 2
   until=$(($(now_ms) + seconds * 1000))
   until "$@" >/dev/null 2>&1; do
-    alive "$name" || fail "$name" "it ended"
+    for c in $(components) "$name"; do alive "$c" || fail "$c" "it ended"; done
     (($(now_ms) < until)) || fail "$name" "not ready after $seconds seconds"
     sleep 0.1
   done

@@ -15,6 +15,7 @@ pub mod stated;
 pub mod stop;
 #[cfg(test)]
 pub mod testing;
+mod upstream;
 pub mod words;
 
 pub use case::Case;
@@ -23,6 +24,13 @@ pub use reason::{Cause, Reason};
 
 /// Explains one container. Same facts, same answer.
 pub fn diagnose(case: &Case) -> Diagnosis {
+    let mut diagnosis = alone(case);
+    upstream::attach(case, &mut diagnosis);
+    diagnosis
+}
+
+/// Explains one container by what is known of its own pod.
+fn alone(case: &Case) -> Diagnosis {
     let findings = causes::RULES.iter().flat_map(|rule| (rule.examine)(case)).collect();
     rank::rank(case, findings)
 }

@@ -2,6 +2,7 @@
 
 pub mod ended;
 pub mod memory;
+pub mod node;
 pub mod probe;
 pub mod said;
 pub mod start;
@@ -40,6 +41,9 @@ pub static RULES: &[Rule] = &[
         ],
         examine: start::exec::examine,
     },
+    // The node.
+    Rule { reasons: &[Reason::NodeFault], examine: node::conditions::examine },
+    Rule { reasons: &[Reason::NodeFault], examine: node::siblings::examine },
     // Memory.
     Rule { reasons: &[Reason::RuntimeHeapExceedsLimit], examine: memory::heap::examine },
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },

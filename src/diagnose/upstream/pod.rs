@@ -157,7 +157,7 @@ fn look(pod: &Pod) -> Remedy {
 
 /// The scheduler does not place it; where that is for a claim's sake, the claim is to blame.
 fn unscheduled<'a>(search: &Search<'a>, pod: &'a Pod) -> Fault {
-    let event = search.cluster.events_of_pod(pod).filter(|e| e.reason == "FailedScheduling").next_back();
+    let event = search.cluster.events_of_pod(pod).rfind(|e| e.reason == "FailedScheduling");
     let condition = pod.condition("PodScheduled").filter(|c| c.status == "False");
     let said = condition.and_then(|c| c.message.as_deref()).or(event.map(|e| e.message.as_str())).unwrap_or_default();
     let what = if said.is_empty() {

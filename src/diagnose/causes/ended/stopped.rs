@@ -1,6 +1,7 @@
 //! TerminatedBySignal, where kubelet or API say who stopped it: deletion, drain, preemption, node shutdown, a lost node.
 
 use super::{after, status_evidence};
+use crate::diagnose::causes::node::taken;
 use crate::diagnose::facts::Terminated;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
 
@@ -45,6 +46,10 @@ fn stopped(case: &Case, crash: &Terminated, stop: &stop::Stop) -> Finding {
     }
     if let Some(e) = stop.event {
         finding.evidence.push(Evidence::new(Source::Event, format!("{}: {}", e.reason, e.message.trim())).at(e.last));
+    }
+    if let Some((root, why)) = taken::away(case) {
+        finding.evidence.extend(why);
+        finding.root_cause = Some(root);
     }
     finding.evidence.push(status_evidence(crash));
     let finding = finding.advise(

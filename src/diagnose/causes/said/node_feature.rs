@@ -1,6 +1,7 @@
 //! NodeFault, as the log tells it: the node's kernel lacks a module or feature that the program needs.
 
 use super::{Told, said, tell};
+use crate::diagnose::causes::node;
 use crate::diagnose::log::Failure;
 use crate::diagnose::{Case, Finding, Reason, Source};
 
@@ -16,5 +17,7 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Some(n) => told.evidence(Source::Node, format!("node {}: kernel {}, {}", n.name, n.kernel, n.architecture)),
         None => told,
     };
+    let mut told = told;
+    told.root = node::root(case, format!("it lacks what the program needs: {}", said(failure)));
     told.advise("Load the kernel module on that node (modprobe, /etc/modules-load.d), or keep the pod away from it (nodeSelector, cordon).")
 }

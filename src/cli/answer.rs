@@ -66,7 +66,7 @@ pub struct Answer {
 
 /// Everything that is crashing, diagnosed. `only`: (namespace, pod) to keep to.
 pub fn all(cluster: &Cluster, now: Timestamp, only: Option<&(String, String)>) -> Vec<Answer> {
-    let mut groups = group::crashing(cluster, now, &Policy::default());
+    let mut groups = group::crashing(cluster, now, &Policy::offline());
     if let Some((namespace, pod)) = only {
         for g in &mut groups {
             g.members.retain(|(p, _)| p.namespace == *namespace && p.name == *pod);

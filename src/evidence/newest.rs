@@ -6,9 +6,23 @@ use crate::diagnose::facts::Timestamp;
 
 /// The newest time that the API wrote into an object. Times that may lie ahead are left out: a deletion is stamped with
 /// the end of its grace period, certificates and leases with their end.
+///
+/// Of a node only its heartbeats count: the other times say when it came and changed, which may be long after the pods
+/// in the same files were looked at (a bundle put together later).
 pub fn in_object(value: &Value) -> Option<Timestamp> {
     let mut newest = None;
+    if value.get("kind").and_then(Value::as_str) == Some("Node") {
+        let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
+        for beat in conditions.into_iter().flatten().filter_map(|c| c.get("lastHeartbeatTime")) {
+            walk(beat, "lastHeartbeatTime", 0, &mut newest);
+        }
+        return newest;
+    }
     walk(value, "", 0, &mut newest);
+    // A lease is renewed every few seconds: nothing tells the time better.
+    if let Some(renewed) = value.pointer("/spec/renewTime") {
+        walk(renewed, "renewTime", 0, &mut newest);
+    }
     newest
 }
 

@@ -4,7 +4,8 @@
 //! it never says what is wrong with them.
 
 use crate::diagnose::facts::{
-    Cluster, Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp, seconds_between,
+    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp, WorkloadFacts,
+    seconds_between,
 };
 
 use super::stuck;
@@ -18,11 +19,21 @@ pub struct Policy {
     pub stuck_after: i64,
     /// Seconds after the pod's start in which a configuration error may still heal by itself.
     pub config_grace: i64,
+    /// Seconds for which a crash of a slow loop still counts, although the container has run for longer than
+    /// `resolve_after` since: see [`Policy::offline`]. Zero: not at all.
+    pub slow_loop: i64,
+}
+
+impl Policy {
+    /// For files: nobody saw the crash when it happened, so a loop of one crash every few hours counts as well.
+    pub fn offline() -> Self {
+        Self { slow_loop: 12 * 3600, ..Self::default() }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { resolve_after: 600, stuck_after: 30, config_grace: 10 }
+        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, slow_loop: 0 }
     }
 }
 
@@ -129,21 +140,46 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
         }
         State::Terminated(end) => is_crash(pod, c, end).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
         State::Running { since } => {
-            let end = last.filter(|end| is_crash(pod, c, end) && !is_node_restart(pod, cluster, end))?;
+            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end))?;
+            if is_deliberate(pod, c, cluster, end) {
+                return None;
+            }
             let from = since.or(end.finished)?;
-            is_recent(from, c, end, now, policy).then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
+            // Not past its startup probe yet: however long that takes, it is no healthy running.
+            let starting = c.startup.is_some() && c.status.started == Some(false);
+            (starting || is_recent(from, now, policy) || is_slow_loop(c, end, from, now, policy))
+                .then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
         }
         // Waiting for a restart without a back-off, or for its turn after a restart of the sandbox.
         State::Waiting { .. } | State::Unknown => {
-            let end = last.filter(|end| is_crash(pod, c, end) && !is_node_restart(pod, cluster, end))?;
-            is_recent(end.finished?, c, end, now, policy).then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
+            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end))?;
+            is_recent(end.finished?, now, policy).then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
         }
     }
 }
 
 /// Not running for long enough to call the crash over.
-fn is_recent(from: Timestamp, _c: &Container, _end: &Terminated, now: Timestamp, policy: &Policy) -> bool {
+fn is_recent(from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
     seconds_between(from, now).is_none_or(|s| s <= policy.resolve_after)
+}
+
+/// Stopped once, in good order, and ready again, without the kubelet's doing: somebody restarted it.
+fn is_deliberate(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) -> bool {
+    let orderly = matches!(end.exit_code, 0 | 143) && end.reason != "OOMKilled";
+    let by_kubelet = || {
+        cluster
+            .events_of_pod(pod)
+            .any(|e| matches!(e.reason.as_str(), "Killing" | "BackOff") && e.container.as_deref() == Some(&c.name))
+    };
+    c.status.restarts <= 1 && c.status.ready && orderly && !by_kubelet()
+}
+
+/// Restarted more than once, by a fault of its own, and not yet running for as long as it did before it ended.
+fn is_slow_loop(c: &Container, end: &Terminated, from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
+    let own_fault = end.reason == "OOMKilled" || !matches!(end.exit_code, 0 | 137 | 143);
+    let running = seconds_between(from, now);
+    let shorter = running.zip(end.ran_for()).is_some_and(|(now, before)| now < before && now <= policy.slow_loop);
+    c.status.restarts >= 2 && own_fault && shorter
 }
 
 /// Whether an end is a crash, given what the restart policy makes of it.
@@ -162,21 +198,43 @@ fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     }
 }
 
-/// A container that went down with its node or sandbox and runs again was not at fault. The kubelet writes
-/// `Unknown`/255 (or ContainerStatusUnknown) for one that it lost in a reboot, and SandboxChanged for a new sandbox.
-fn is_node_restart(pod: &Pod, cluster: &Cluster, end: &Terminated) -> bool {
+/// A container that somebody else took down, and that runs again: its node or sandbox went, or its spec was changed.
+/// The kubelet writes `Unknown`/255 (or ContainerStatusUnknown) for one that it lost in a reboot, SandboxChanged for a
+/// new sandbox, and the node turns Ready again between the end and the new start.
+fn is_no_fault(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) -> bool {
     if (end.reason == "Unknown" && end.exit_code == 255) || end.reason == "ContainerStatusUnknown" {
         return true;
     }
-    let near = |at: Option<Timestamp>| {
-        at.zip(end.finished).is_some_and(|(at, end)| (at.as_second() - end.as_second()).abs() <= 120)
+    let Some(finished) = end.finished.filter(|_| end.reason != "OOMKilled") else { return false };
+    let near = |at: Option<Timestamp>| at.is_some_and(|at| (at.as_second() - finished.as_second()).abs() <= 120);
+    let changed = cluster.events_of_pod(pod).any(|e| {
+        let by_change =
+            e.reason == "Killing" && (e.message.contains("definition changed") || e.message.contains("resize"));
+        let own = e.container.as_deref().is_none_or(|name| name == c.name);
+        (e.reason == "SandboxChanged" || (by_change && own)) && near(e.last)
+    });
+    changed || pod.node.as_deref().is_some_and(|n| node_went_down(n, c, cluster, finished, near))
+}
+
+fn node_went_down(
+    node: &str,
+    c: &Container,
+    cluster: &Cluster,
+    finished: Timestamp,
+    near: impl Fn(Option<Timestamp>) -> bool,
+) -> bool {
+    let said = cluster
+        .events_of("Node", None, node)
+        .any(|e| matches!(e.reason.as_str(), "Rebooted" | "NodeShutdown" | "NodeNotReady") && near(e.last));
+    let ready = cluster.node(node).and_then(|n| n.conditions.iter().find(|c| c.kind == "Ready" && c.status == "True"));
+    let started = match c.status.state {
+        State::Running { since } => since,
+        _ => None,
     };
-    cluster.events_of_pod(pod).any(|e| e.reason == "SandboxChanged" && near(e.last))
-        || pod.node.as_deref().is_some_and(|n| {
-            cluster
-                .events_of("Node", None, n)
-                .any(|e| matches!(e.reason.as_str(), "Rebooted" | "NodeShutdown") && near(e.last))
-        })
+    said || ready
+        .and_then(|r| r.since)
+        .zip(started)
+        .is_some_and(|(ready, started)| finished <= ready && ready <= started)
 }
 
 /// A configuration error in the pod's first seconds, or one that says itself that it passes.
@@ -225,12 +283,11 @@ fn failed(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<
 /// or a node shutdown took it and its controller has replaced it.
 fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> bool {
     let owner = pod.controller.as_ref();
-    let completed = |kind: &str| matches!(kind, "Complete" | "SuccessCriteriaMet");
-    let job_done = cluster.workloads.iter().any(|w| {
-        w.namespace == pod.namespace
-            && owner.is_some_and(|o| o.kind == w.workload.kind && o.name == w.workload.name)
-            && w.workload.kind == "Job"
-            && w.conditions.iter().any(|c| completed(&c.kind) && c.status == "True")
+    let job_done = cluster.workloads.iter().filter(|w| w.namespace == pod.namespace && is_complete_job(w)).any(|w| {
+        let own = owner.is_some_and(|o| o.kind == "Job" && o.name == w.workload.name);
+        let later = w.created > pod.created
+            && w.controller.as_ref().is_some_and(|c| c.kind == "CronJob" && c.name == pod.workload.name);
+        own || later
     });
     if job_done || (is_shutdown(pod) && owner.is_some() && pod.restart_policy == RestartPolicy::Always) {
         return true;
@@ -245,6 +302,11 @@ fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -
                 && p.created > pod.created
                 && (p.phase == "Succeeded" || (old && is_ready(p)))
         })
+}
+
+fn is_complete_job(w: &WorkloadFacts) -> bool {
+    let done = |c: &Condition| matches!(c.kind.as_str(), "Complete" | "SuccessCriteriaMet") && c.status == "True";
+    w.workload.kind == "Job" && w.conditions.iter().any(done)
 }
 
 /// The kubelet ended the pod because its node went down (reasons of different versions).

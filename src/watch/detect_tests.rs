@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, VolumeSource, Workload, WorkloadFacts};
+use crate::diagnose::facts::{Event, Mount, PodVolume, VolumeSource, Workload};
 use crate::diagnose::testing::{World, at};
 
 fn triggers(w: &World) -> Vec<(String, Trigger)> {
@@ -205,4 +205,34 @@ fn scheduling_counts_only_where_a_claim_is_the_reason() {
         [("second".to_owned(), Trigger::Stuck)]
     );
     assert!(is_quiet(&held("0/3 nodes are available: 3 Insufficient cpu.")));
+}
+
+#[test]
+fn a_slow_loop_counts_in_files_only() {
+    let w = restarted(137, "OOMKilled", 20_000, 22_000).with(|w| {
+        if let Some(end) = &mut w.container().status.last {
+            end.started = Some(at(100));
+        }
+    });
+    assert!(is_quiet(&w));
+    let offline = |w: &World| notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::offline()).len();
+    assert_eq!(offline(&w), 1);
+    assert_eq!(offline(&w.with(|w| w.now = at(40_000))), 0, "it has run for longer than before");
+}
+
+#[test]
+fn a_change_of_the_spec_is_none() {
+    assert!(is_quiet(&restarted(143, "Error", 100, 160).event(
+        "Killing",
+        "Container app definition changed, will be restarted",
+        98
+    )));
+}
+
+#[test]
+fn one_orderly_restart_is_somebodys_wish() {
+    let once = |code| restarted(code, "Error", 100, 160).with(|w| w.container().status.restarts = 1);
+    assert!(is_quiet(&once(143)));
+    assert!(!is_quiet(&once(1)));
+    assert!(!is_quiet(&once(143).event("Killing", "Container app failed liveness probe, will be restarted", 95)));
 }

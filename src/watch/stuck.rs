@@ -9,18 +9,35 @@ use crate::diagnose::facts::{
 use super::detect::{Noticed, Policy, Trigger};
 
 /// Events that say why there are no containers yet.
-const PROBLEMS: &[&str] =
-    &["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "FailedCreatePodContainer"];
+const PROBLEMS: &[&str] = &[
+    "FailedMount",
+    "FailedAttachVolume",
+    "FailedMapVolume",
+    "FailedCreatePodSandBox",
+    "FailedCreatePodContainer",
+    "FailedSync",
+    "NetworkNotReady",
+    "FailedPodSandBoxStatus",
+];
+
+/// Seconds without containers and without any event after which something must be wrong (events are kept for an hour).
+const SILENT: i64 = 1800;
 
 /// Events that say that things move on.
-const PROGRESS: &[&str] = &["Pulling", "Pulled", "Created", "Started"];
+const PROGRESS: &[&str] = &["Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume"];
 
 /// The containers to blame of a pod that is stuck; empty where it is not, or not for long enough.
 pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
     if !is_waiting(pod) {
         return Vec::new();
     }
-    let found = if pod.node.is_some() { no_containers(pod, cluster) } else { not_scheduled(pod, cluster) };
+    let silent = || {
+        let quiet = cluster.events_of_pod(pod).next().is_none();
+        let old = pod.start_time.and_then(|s| seconds_between(s, now)).is_some_and(|s| s >= SILENT);
+        (quiet && old && pod.phase == "Pending").then(|| (pod.start_time, BTreeSet::new()))
+    };
+    let found =
+        if pod.node.is_some() { no_containers(pod, cluster).or_else(silent) } else { not_scheduled(pod, cluster) };
     let Some((since, volumes)) = found else { return Vec::new() };
     if since.and_then(|s| seconds_between(s, now)).is_some_and(|s| s < policy.stuck_after) {
         return Vec::new();
@@ -131,7 +148,9 @@ fn is_about_volumes(message: &str) -> bool {
         "max volume count",
         "readwriteoncepod",
         "storageclass",
+        "volumebinding",
         "volume binding",
+        "binding volumes",
         "available persistent",
         "csi driver",
     ];

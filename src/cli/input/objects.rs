@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Deepest nesting of YAML (JSON's own limit is 128).
-const MAX_NESTING: usize = 100;
+/// Deepest nesting of YAML (JSON's own limit is 128); flow collections too, for the sake of the stack.
+const MAX_NESTING: usize = 64;
 
 /// All documents of a file. The error names line and column.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Value>, String> {
@@ -30,6 +30,7 @@ fn yaml(text: &str) -> Result<Vec<Value>, String> {
     let size = text.len();
     let budget = serde_saphyr::budget! {
         max_depth: MAX_NESTING,
+        flow_nesting_limit: MAX_NESTING as _,
         max_events: size.max(1_000_000),
         max_nodes: size.max(250_000),
         max_documents: 1_000_000,

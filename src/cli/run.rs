@@ -119,6 +119,7 @@ impl Args {
                 resolve_after: seconds(self.resolve_after),
                 stuck_after: seconds(self.stuck_after),
                 config_grace: seconds(self.config_grace),
+                ..Policy::default()
             },
             times: Times { resolve_after: seconds(self.resolve_after), retention: seconds(self.retention) },
             logs: !self.no_logs,

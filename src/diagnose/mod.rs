@@ -11,11 +11,13 @@ pub mod log;
 pub mod near;
 pub mod rank;
 pub mod reason;
+mod rollout;
 pub mod stated;
 pub mod stop;
 #[cfg(test)]
 pub mod testing;
 mod upstream;
+pub mod wants;
 pub mod words;
 
 pub use case::Case;

@@ -1,6 +1,9 @@
 //! Names that do not resolve: cluster DNS that is down, a Service of another namespace, a Service that does not exist.
 
+use std::collections::BTreeMap;
+
 use super::super::facts::{Pod, Service};
+use super::super::wants::Want;
 use super::super::{Evidence, Remedy, RootCause, Source, near};
 use super::{Fault, Search, Way, called, evidence_of, pod};
 
@@ -40,6 +43,8 @@ pub(super) fn fault(search: &Search, way: Way) -> Option<Fault> {
     if !way.is_name() || search.trail.iter().any(|p| is_dns(p)) {
         return None;
     }
+    let labels = BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())]);
+    search.ask(Want::Labelled { kind: "Pod", namespace: "kube-system".into(), labels });
     let pods: Vec<&Pod> = search.cluster.pods.iter().filter(|p| is_dns(p) && p.phase != "Succeeded").collect();
     if pods.is_empty() || pods.iter().any(|p| pod::was_ready(search, p)) {
         return None;
@@ -75,7 +80,12 @@ pub(super) fn elsewhere(search: &Search, all: &[&Service], way: Way) -> Option<F
 
 /// No Service has that name: known where the resolver says so or all Services were read.
 pub(super) fn no_service(search: &Search, namespace: &str, name: &str, way: Way) -> Option<Fault> {
-    let all_read = search.cluster.complete("Service", Some(namespace));
+    let absent = search.ask(Want::Object { kind: "Service", namespace: namespace.to_owned(), name: name.to_owned() });
+    let all_read = absent || search.cluster.complete("Service", Some(namespace));
+    if way.is_name() {
+        search.ask(Want::Named { kind: "Service", name: name.to_owned() });
+        search.ask(Want::Labelled { kind: "Service", namespace: namespace.to_owned(), labels: BTreeMap::new() });
+    }
     if way != Way::NoSuchName && !(all_read && way.is_name()) {
         return None;
     }

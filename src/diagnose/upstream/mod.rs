@@ -6,6 +6,7 @@
 //! never in a circle. Runs once, after ranking: rules never look at other pods.
 
 mod dns;
+mod empty;
 mod named;
 mod peer;
 mod pod;
@@ -13,9 +14,14 @@ mod scheduler;
 mod service;
 #[cfg(test)]
 mod tests;
+mod unready;
 
-use super::facts::{Cluster, Pod, Timestamp};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::facts::{Cluster, Container, LogSlot, Pod, Timestamp};
 use super::log::{Concept, Failure, LogReport, Weight};
+use super::wants::Want;
 use super::{Case, Cause, Confidence, Diagnosis, Evidence, Reason, Remedy, RootCause, Source, Target};
 
 /// How many pods a chain of blame may pass.
@@ -51,12 +57,14 @@ struct Search<'a> {
     failed: Option<Timestamp>,
     /// The pods that the blame has passed; the last one asks.
     trail: Vec<&'a Pod>,
+    /// What would have been good to know.
+    asks: Rc<RefCell<Vec<Want>>>,
 }
 
 impl<'a> Search<'a> {
     fn of(case: &Case<'a>) -> Self {
         let failed = case.crash().and_then(|c| c.finished);
-        Self { cluster: case.cluster, now: case.now, failed, trail: vec![case.pod] }
+        Self { cluster: case.cluster, now: case.now, failed, trail: vec![case.pod], asks: Rc::default() }
     }
 
     /// The pod that asks.
@@ -64,21 +72,61 @@ impl<'a> Search<'a> {
         self.trail[self.trail.len() - 1]
     }
 
+    /// Whether the blame has passed this pod.
+    fn has_passed(&self, pod: &Pod) -> bool {
+        self.trail.iter().any(|p| p.namespace == pod.namespace && p.name == pod.name)
+    }
+
     /// The search goes on from `pod`; `None` at the end of the chain, or where it would turn in a circle.
     fn from(&self, pod: &'a Pod, failed: Option<Timestamp>) -> Option<Self> {
-        let seen = self.trail.iter().any(|p| p.namespace == pod.namespace && p.name == pod.name);
-        if seen || self.trail.len() >= MAX_DEPTH {
+        if self.has_passed(pod) || self.trail.len() >= MAX_DEPTH {
             return None;
         }
         let mut trail = self.trail.clone();
         trail.push(pod);
-        Some(Self { cluster: self.cluster, now: self.now, failed, trail })
+        Some(Self { cluster: self.cluster, now: self.now, failed, trail, asks: Rc::clone(&self.asks) })
+    }
+
+    /// The same search, whose wishes nobody hears.
+    fn unheard(&self) -> Self {
+        let trail = self.trail.clone();
+        Self { cluster: self.cluster, now: self.now, failed: self.failed, trail, asks: Rc::default() }
+    }
+
+    /// Notes what would be good to know; returns whether that was answered already, so that what is not there does not exist.
+    fn ask(&self, want: Want) -> bool {
+        let known = self.cluster.listed.contains(&want.key());
+        if !known {
+            self.asks.borrow_mut().push(want);
+        }
+        known
+    }
+
+    /// Asks for the events of a pod, and the log of one of its containers where it is not at hand.
+    fn ask_about(&self, pod: &Pod, container: Option<(&Container, LogSlot)>) {
+        self.ask(Want::Events { namespace: pod.namespace.clone(), uid: pod.uid.clone() });
+        let Some((container, slot)) = container else { return };
+        if self.cluster.log(pod, &container.name, slot).is_none() {
+            self.ask(Want::Log {
+                namespace: pod.namespace.clone(),
+                pod: pod.name.clone(),
+                container: container.name.clone(),
+                slot,
+            });
+        }
     }
 }
 
 /// Names the object to blame, where the diagnosis is about a peer and evidence reaches one.
 pub fn attach(case: &Case, diagnosis: &mut Diagnosis) {
     trace(case, diagnosis, &Search::of(case));
+}
+
+/// What would tell more about the peer.
+pub(super) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
+    let search = Search::of(case);
+    find(case, diagnosis, &search);
+    search.asks.take()
 }
 
 fn trace(case: &Case, diagnosis: &mut Diagnosis, search: &Search) {

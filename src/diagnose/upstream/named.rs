@@ -1,12 +1,14 @@
 //! Where the log names no peer: the Services that the spec names, in variables, arguments and probes. The one that is at fault
 //! is to blame, if it is only one.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::super::Target;
 use super::super::facts::{Container, ProbeAction};
+use super::super::wants::Want;
 use super::{Fault, Search, Way, peer, service};
 
 /// At most so many addresses are looked at.
@@ -89,9 +91,14 @@ fn of_spec(container: &Container) -> Vec<Target> {
 /// The fault of the one named peer that has one.
 pub(super) fn only_faulty(search: &Search, container: &Container, way: Way) -> Option<Fault> {
     let own = search.asker();
+    let named = of_spec(container);
+    if !named.is_empty() {
+        let namespace = own.namespace.clone();
+        search.ask(Want::Labelled { kind: "Service", namespace, labels: BTreeMap::new() });
+    }
     let mut found: Option<Fault> = None;
-    for target in of_spec(container) {
-        let fault = match peer::resolve(search, &target) {
+    for target in named {
+        let fault = match peer::resolve(&search.unheard(), &target) {
             peer::Peer::Service(s) if !service::is_of(s, own) => peer::fault(search, &target, way),
             peer::Peer::Pod(_) | peer::Peer::PodOf(..) => peer::fault(search, &target, way),
             _ => None,

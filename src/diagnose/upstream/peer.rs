@@ -1,7 +1,8 @@
 //! From a host name or address to the Service or pod that it stands for.
 
 use super::super::facts::{Endpoint, Pod, Service};
-use super::{Fault, Search, Target, Way, dns, pod, service};
+use super::super::wants::Want;
+use super::{Fault, Search, Target, Way, dns, empty, pod, service};
 
 /// What a host stands for.
 #[derive(Debug)]
@@ -74,7 +75,13 @@ fn by_address<'a>(search: &Search<'a>, ip: &str, port: Option<u16>) -> Peer<'a> 
     }
     let has = |e: &Endpoint| e.addresses.iter().any(|a| a == ip);
     let behind = cluster.services.iter().find(|s| s.endpoints.iter().flatten().any(has));
-    behind.map_or(Peer::Outside, Peer::Service)
+    if let Some(s) = behind {
+        return Peer::Service(s);
+    }
+    if search.ask(Want::At { kind: "Service", ip: ip.to_owned() }) {
+        search.ask(Want::At { kind: "Pod", ip: ip.to_owned() });
+    }
+    Peer::Outside
 }
 
 fn service<'a>(search: &Search<'a>, namespace: &str, name: &str) -> Option<&'a Service> {
@@ -92,7 +99,11 @@ fn by_name<'a>(search: &Search<'a>, host: &str) -> Peer<'a> {
     let readings = readings(host);
     for n in &readings {
         let namespace = n.namespace.as_deref().unwrap_or(own);
-        let Some(s) = service(search, namespace, &n.service) else { continue };
+        let Some(s) = service(search, namespace, &n.service) else {
+            let (namespace, name) = (namespace.to_owned(), n.service.clone());
+            search.ask(Want::Object { kind: "Service", namespace, name });
+            continue;
+        };
         return match &n.pod {
             None => Peer::Service(s),
             Some(pod) => match search.cluster.pod(namespace, pod) {
@@ -139,7 +150,7 @@ pub(super) fn fault(search: &Search, target: &Target, way: Way) -> Option<Fault>
     match peer {
         Peer::Service(s) => service::fault(search, s, target.port, way).or_else(|| dns::fault(search, way)),
         Peer::Pod(p) => pod::of_peer(search, p, &target.host).or_else(|| dns::fault(search, way)),
-        Peer::PodOf(s, name) => service::lacks_pod(search, s, &name).or_else(|| dns::fault(search, way)),
+        Peer::PodOf(s, name) => empty::lacks_pod(search, s, &name).or_else(|| dns::fault(search, way)),
         Peer::Elsewhere(all) => dns::fault(search, way).or_else(|| dns::elsewhere(search, &all, way)),
         Peer::NoService(ns, name) => dns::fault(search, way).or_else(|| dns::no_service(search, &ns, &name, way)),
         Peer::Outside => dns::fault(search, way),

@@ -1,9 +1,8 @@
 //! What is wrong with a pod that others need: not scheduled, its node lost, crashing, not created, not ready.
 
-use super::super::facts::{Container, ContainerKind, Event, Pod, State};
-use super::super::log::{self, LogReport};
+use super::super::facts::{Container, ContainerKind, Event, LogSlot, Pod, State};
 use super::super::{Case, Diagnosis, Evidence, Remedy, RootCause, Source, words};
-use super::{Fault, Search, Way, called, describe, evidence_of, find, is_firm, is_network, peer, scheduler};
+use super::{Fault, Search, called, describe, evidence_of, find, is_firm, scheduler, unready};
 
 /// Waiting reasons that say only "not started yet".
 const NOT_YET: &[&str] = &["", "ContainerCreating", "PodInitializing"];
@@ -44,7 +43,7 @@ pub(super) fn of_peer<'a>(search: &Search<'a>, pod: &'a Pod, host: &str) -> Opti
 
 /// What is wrong with it; `None` where it was ready, or the blame has passed it before.
 pub(super) fn fault<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<Fault> {
-    if was_ready(search, pod) || search.trail.iter().any(|p| std::ptr::eq(*p, pod)) {
+    if was_ready(search, pod) || search.has_passed(pod) {
         return None;
     }
     if let Some(container) = troubled(pod) {
@@ -59,11 +58,11 @@ pub(super) fn fault<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<Fault> {
     if pod.phase == "Pending" {
         return Some(not_created(search, pod));
     }
-    Some(not_ready(search, pod))
+    Some(unready::not_ready(search, pod))
 }
 
 /// The pod as the object to blame.
-fn blamed(search: &Search, pod: &Pod, what: String, evidence: Vec<Evidence>, advice: Vec<Remedy>) -> Fault {
+pub(super) fn blamed(search: &Search, pod: &Pod, what: String, evidence: Vec<Evidence>, advice: Vec<Remedy>) -> Fault {
     Fault {
         sentence: format!("{} {what}", called(search, "pod", &pod.namespace, &pod.name)),
         root: root(pod, what),
@@ -83,7 +82,7 @@ fn root(pod: &Pod, summary: String) -> RootCause {
     }
 }
 
-fn of_pod(source: Source, pod: &Pod, detail: impl Into<String>) -> Evidence {
+pub(super) fn of_pod(source: Source, pod: &Pod, detail: impl Into<String>) -> Evidence {
     evidence_of(source, "pod", &pod.namespace, &pod.name, detail)
 }
 
@@ -111,6 +110,10 @@ fn alone<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> (Ca
 
 /// A container that crashes or cannot start, with its own reason, or that reason's own root.
 fn failing<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> Fault {
+    let slot =
+        if matches!(container.status.state, State::Terminated(_)) { LogSlot::Current } else { LogSlot::Previous };
+    let ran = container.status.last.is_some() || slot == LogSlot::Current;
+    search.ask_about(pod, ran.then_some((container, slot)));
     let (case, diagnosis) = alone(search, pod, container);
     let word = match &container.status.state {
         State::Waiting { reason, .. } if reason != "CrashLoopBackOff" => format!("cannot start ({reason})"),
@@ -146,11 +149,11 @@ fn pass_on<'a>(search: &Search<'a>, pod: &'a Pod, case: &Case<'a>, d: &Diagnosis
     fault
 }
 
-fn trimmed(summary: &str) -> String {
+pub(super) fn trimmed(summary: &str) -> String {
     words::cut(summary.trim().trim_end_matches('.'), 220)
 }
 
-fn look(pod: &Pod) -> Remedy {
+pub(super) fn look(pod: &Pod) -> Remedy {
     let text = format!("Look at {} first: this container only waits for it.", pod.name);
     Remedy::command(text, describe(&pod.namespace, "pod", &pod.name))
 }
@@ -239,6 +242,7 @@ fn newest_warning<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<&'a Event> {
 
 /// Scheduled, but its containers are not there yet: volumes, sandbox, an image that takes its time.
 fn not_created<'a>(search: &Search<'a>, pod: &'a Pod) -> Fault {
+    search.ask_about(pod, None);
     let waiting = pod.containers.iter().find(|c| !matches!(c.status.state, State::Terminated(_)));
     if let Some((case, own)) = waiting.map(|c| alone(search, pod, c))
         && own.reason != super::Reason::Unknown
@@ -254,77 +258,6 @@ fn not_created<'a>(search: &Search<'a>, pod: &'a Pod) -> Fault {
     blamed(search, pod, what, vec![evidence], vec![look(pod)])
 }
 
-fn event(pod: &Pod, e: &Event) -> Evidence {
+pub(super) fn event(pod: &Pod, e: &Event) -> Evidence {
     of_pod(Source::Event, pod, format!("{}: {}", e.reason, e.message.trim())).at(e.last)
-}
-
-/// It runs, but was not ready when the program needed it.
-fn not_ready<'a>(search: &Search<'a>, pod: &'a Pod) -> Fault {
-    let ready = pod.condition("Ready");
-    let status = ready.map_or_else(
-        || format!("phase {}", pod.phase),
-        |c| {
-            format!(
-                "condition Ready {}{}",
-                c.status,
-                c.message.as_deref().map(|m| format!(": {m}")).unwrap_or_default()
-            )
-        },
-    );
-    let mut evidence = vec![of_pod(Source::ContainerStatus, pod, status).at(ready.and_then(|c| c.since))];
-    let probe = search.cluster.events_of_pod(pod).rev().find(|e| e.reason == "Unhealthy");
-    let what = if pod.deleting.is_some() {
-        "is being deleted".to_owned()
-    } else if let Some(since) = ready.filter(|c| c.status == "True").and_then(|c| c.since) {
-        let late = search.failed.map_or(0, |f| since.as_second() - f.as_second());
-        format!("was not ready then; it became ready {} after", words::seconds(late))
-    } else if pod.phase == "Failed" {
-        let why = pod.reason.as_deref().or(pod.message.as_deref()).unwrap_or("no reason given");
-        format!("has failed ({why})")
-    } else if let Some(e) = probe {
-        format!("runs but is not ready: {}", trimmed(&e.message))
-    } else {
-        format!("runs but is not ready{}", young(search, pod))
-    };
-    evidence.extend(probe.map(|e| event(pod, e)));
-    if let Some(fault) = waits_itself(search, pod) {
-        let name = called(search, "pod", &pod.namespace, &pod.name);
-        evidence.extend(fault.evidence);
-        return Fault { sentence: format!("{name} is not ready, because {}", fault.sentence), evidence, ..fault };
-    }
-    let wait = "Let this container wait until it is ready: retry with a pause, or an init container that waits.";
-    blamed(search, pod, what, evidence, vec![look(pod), Remedy::text(wait)])
-}
-
-/// ` (started 3 s before)`.
-fn young(search: &Search, pod: &Pod) -> String {
-    let started = pod.containers.iter().filter_map(|c| match c.status.state {
-        State::Running { since } => since,
-        _ => None,
-    });
-    let Some((failed, started)) = search.failed.zip(started.max()) else { return String::new() };
-    match failed.as_second() - started.as_second() {
-        s @ 0..=300 => format!(" (it had started {} before)", words::seconds(s)),
-        s @ ..0 => format!(" (it started {} after)", words::seconds(-s)),
-        _ => String::new(),
-    }
-}
-
-/// A pod that is not ready because it waits for a peer of its own, as its running log says.
-fn waits_itself<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<Fault> {
-    let next = search.from(pod, None)?;
-    let waiting = pod.containers.iter().filter(|c| !c.status.ready && c.kind != ContainerKind::Init);
-    for container in waiting {
-        let case = Case::new(search.cluster, pod, container, search.now);
-        let Some(text) = case.running_log() else { continue };
-        let report: LogReport = log::analyse(&text.text);
-        for failure in report.failures.iter().filter(|f| is_network(f.concept)) {
-            let Some(target) = failure.target.as_ref() else { continue };
-            let way = Way::of(failure, super::Reason::DependencyUnavailable);
-            if let Some(fault) = peer::fault(&next, target, way) {
-                return Some(fault);
-            }
-        }
-    }
-    None
 }

@@ -1,20 +1,25 @@
 //! What is wrong with a Service: no such port, selects nothing, nothing behind it runs, its target port is nobody's.
 
-use super::super::facts::{Pod, Service, WorkloadFacts};
-use super::super::{Remedy, RootCause, Source};
+use std::collections::BTreeMap;
+
+use super::super::facts::{Pod, Service};
+use super::super::wants::Want;
+use super::super::{Remedy, Source};
 use super::dns::service_root;
-use super::{Fault, Search, Way, called, describe, evidence_of, pod};
+use super::{Fault, Search, Way, called, empty, evidence_of, pod};
 
 /// What stands behind a Service.
-struct Behind<'a> {
-    service: &'a Service,
+pub(super) struct Behind<'a> {
+    pub service: &'a Service,
     /// Pods that its selector selects and that may serve.
-    pods: Vec<&'a Pod>,
+    pub pods: Vec<&'a Pod>,
     /// Ready endpoints, all endpoints; `None` where they were not read.
-    endpoints: Option<(usize, usize)>,
+    pub endpoints: Option<(usize, usize)>,
+    /// All pods that it selects are known.
+    pub complete: bool,
 }
 
-fn selects(service: &Service, labels: &std::collections::BTreeMap<String, String>) -> bool {
+pub(super) fn selects(service: &Service, labels: &BTreeMap<String, String>) -> bool {
     !service.selector.is_empty() && service.selector.iter().all(|(k, v)| labels.get(k) == Some(v))
 }
 
@@ -24,6 +29,7 @@ pub(super) fn is_of(service: &Service, pod: &Pod) -> bool {
 }
 
 fn behind<'a>(search: &Search<'a>, service: &'a Service) -> Behind<'a> {
+    let complete = ask(search, service);
     let endpoints = service.endpoints.as_ref();
     let named = |p: &Pod| endpoints.into_iter().flatten().any(|e| e.pod.as_deref() == Some(&p.name));
     let selected: Vec<&Pod> = search
@@ -36,7 +42,23 @@ fn behind<'a>(search: &Search<'a>, service: &'a Service) -> Behind<'a> {
     // What failed for good serves nobody; it counts only where nothing else is there.
     let live: Vec<&Pod> = selected.iter().copied().filter(|p| p.phase != "Failed").collect();
     let endpoints = endpoints.map(|all| (all.iter().filter(|e| e.ready).count(), all.len()));
-    Behind { service, pods: if live.is_empty() { selected } else { live }, endpoints }
+    Behind { service, pods: if live.is_empty() { selected } else { live }, endpoints, complete }
+}
+
+/// Asks for the pods of a Service, or where it has no selector for its endpoints; whether all its pods are known.
+fn ask(search: &Search, s: &Service) -> bool {
+    let namespace = s.namespace.clone();
+    if s.kind == "ExternalName" {
+        return false;
+    }
+    if s.selector.is_empty() {
+        if s.endpoints.is_none() {
+            search.ask(Want::Slices { namespace, service: s.name.clone() });
+        }
+        return false;
+    }
+    let whole = search.cluster.complete("Pod", Some(&s.namespace));
+    whole || search.ask(Want::Labelled { kind: "Pod", namespace, labels: s.selector.clone() })
 }
 
 /// See the module. `port`: what the program asked for.
@@ -48,7 +70,7 @@ pub(super) fn fault<'a>(search: &Search<'a>, service: &'a Service, port: Option<
     }
     let behind = behind(search, service);
     if behind.pods.is_empty() {
-        return nothing_behind(search, &behind);
+        return empty::nothing_behind(search, &behind);
     }
     // A name resolves whether or not endpoints are ready, unless the Service is headless.
     if way.is_name() && !service.cluster_ips.is_empty() {
@@ -78,7 +100,7 @@ pub(super) fn fault<'a>(search: &Search<'a>, service: &'a Service, port: Option<
     Some(fault.behind(&lead, endpoints_evidence(&behind)))
 }
 
-fn endpoints_evidence(behind: &Behind) -> super::Evidence {
+pub(super) fn endpoints_evidence(behind: &Behind) -> super::Evidence {
     let s = behind.service;
     let text = match behind.endpoints {
         Some((ready, all)) => format!("{ready} of {all} endpoints ready"),
@@ -87,11 +109,11 @@ fn endpoints_evidence(behind: &Behind) -> super::Evidence {
     of(s, text)
 }
 
-fn of(s: &Service, text: impl Into<String>) -> super::Evidence {
+pub(super) fn of(s: &Service, text: impl Into<String>) -> super::Evidence {
     evidence_of(Source::Service, "Service", &s.namespace, &s.name, text)
 }
 
-fn blamed(search: &Search, s: &Service, what: &str, detail: String, advice: Vec<Remedy>) -> Fault {
+pub(super) fn blamed(search: &Search, s: &Service, what: &str, detail: String, advice: Vec<Remedy>) -> Fault {
     let name = called(search, "Service", &s.namespace, &s.name);
     Fault {
         sentence: format!("{name} {what}"),
@@ -117,174 +139,6 @@ fn no_such_port(search: &Search, s: &Service, port: Option<u16>) -> Option<Fault
     Some(blamed(search, s, &what, format!("ports: {has}"), advice))
 }
 
-fn selector_words(s: &Service) -> String {
-    s.selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
-}
-
-/// No pod stands behind it, as far as known: which workload should be there, or that none is.
-fn nothing_behind<'a>(search: &Search<'a>, behind: &Behind<'a>) -> Option<Fault> {
-    let s = behind.service;
-    let empty = behind.endpoints == Some((0, 0)) || search.cluster.complete("Pod", Some(&s.namespace));
-    if let Some(fault) = not_read(search, behind) {
-        return Some(fault);
-    }
-    let workload = workload_of(search, s);
-    if let Some(w) = workload.filter(|w| w.replicas == Some(0) && w.workload.kind != "DaemonSet") {
-        return Some(scaled_to_zero(search, s, w));
-    }
-    if !empty {
-        return None;
-    }
-    let name = called(search, "Service", &s.namespace, &s.name);
-    if s.selector.is_empty() {
-        let advice = vec![Remedy::text(format!(
-            "Give Service {} a selector, or EndpointSlices with the addresses that serve it.",
-            s.name
-        ))];
-        return Some(blamed(search, s, "has neither a selector nor endpoints", "no endpoints".into(), advice));
-    }
-    if let Some(w) = workload.filter(|w| w.workload.kind != "DaemonSet" && w.replicas.is_some_and(|r| r > 0)) {
-        return Some(makes_no_pods(search, s, w));
-    }
-    let selector = selector_words(s);
-    let what = match workload {
-        Some(w) if w.workload.kind == "DaemonSet" => {
-            format!("selects no pod ({selector}): DaemonSet {} finds no node for one", w.workload.name)
-        }
-        _ => format!("selects no pod ({selector})"),
-    };
-    let advice = vec![Remedy::command(
-        match (workload, near(search, s)) {
-            (Some(w), _) => format!(
-                "Let DaemonSet {} run: check its nodeSelector, affinity and tolerations against the nodes.",
-                w.workload.name
-            ),
-            (None, Some(near)) => format!("Correct the selector of {name}: {near}."),
-            (None, None) => format!("Deploy what {name} selects ({selector}), or correct its selector:"),
-        },
-        format!("kubectl -n {} get pods --show-labels", s.namespace),
-    )];
-    let what = near(search, s).filter(|_| workload.is_none()).map_or(what.clone(), |near| format!("{what}; {near}"));
-    Some(blamed(search, s, &what, format!("selector {selector} matches no pod; no endpoints"), advice))
-}
-
-/// Endpoints name pods that were not read.
-fn not_read(search: &Search, behind: &Behind) -> Option<Fault> {
-    let s = behind.service;
-    let (ready, _) = behind.endpoints?;
-    let endpoint = s.endpoints.iter().flatten().find(|e| !e.ready && e.pod.is_some()).filter(|_| ready == 0)?;
-    let name = endpoint.pod.as_deref()?;
-    let what = "is not ready".to_owned();
-    let fault = Fault {
-        sentence: format!("{} {what}", called(search, "pod", &s.namespace, name)),
-        root: RootCause {
-            api_version: "v1".into(),
-            kind: "Pod".into(),
-            namespace: s.namespace.clone(),
-            name: name.to_owned(),
-            workload: None,
-            summary: what,
-        },
-        evidence: Vec::new(),
-        advice: vec![Remedy::command("See why it is not ready:", describe(&s.namespace, "pod", name))],
-    };
-    let lead = format!("{} has no ready endpoint", called(search, "Service", &s.namespace, &s.name));
-    Some(fault.behind(&lead, endpoints_evidence(behind)))
-}
-
-/// The workload whose pods the Service would select: the top one, not its ReplicaSets.
-fn workload_of<'a>(search: &Search<'a>, s: &Service) -> Option<&'a WorkloadFacts> {
-    let fits = |w: &&WorkloadFacts| {
-        w.namespace == s.namespace
-            && selects(s, &w.pod_labels)
-            && !matches!(w.workload.kind.as_str(), "ControllerRevision" | "Job" | "CronJob")
-    };
-    let all = || search.cluster.workloads.iter().filter(fits);
-    all().find(|w| w.controller.is_none()).or_else(|| all().next())
-}
-
-fn workload_root(w: &WorkloadFacts, summary: String) -> RootCause {
-    RootCause {
-        api_version: w.workload.api_version.clone(),
-        kind: w.workload.kind.clone(),
-        namespace: w.namespace.clone(),
-        name: w.workload.name.clone(),
-        workload: None,
-        summary,
-    }
-}
-
-fn scaled_to_zero(search: &Search, s: &Service, w: &WorkloadFacts) -> Fault {
-    let (kind, name) = (&w.workload.kind, &w.workload.name);
-    let who = called(search, kind, &w.namespace, name);
-    let service = called(search, "Service", &s.namespace, &s.name);
-    Fault {
-        sentence: format!("{service} has no endpoint: {who} is scaled to 0 replicas"),
-        root: workload_root(w, "is scaled to 0 replicas".into()),
-        evidence: vec![
-            of(s, "no endpoints"),
-            evidence_of(Source::Workload, kind, &w.namespace, name, "spec.replicas: 0"),
-        ],
-        advice: vec![Remedy::command(
-            format!("Scale {kind} {name} up (and see who scaled it down: a person, an autoscaler, a pipeline):"),
-            format!("kubectl -n {} scale {}/{name} --replicas=1", w.namespace, kind.to_lowercase()),
-        )],
-    }
-}
-
-/// Wanted replicas, but no pod: a quota, an admission webhook or a missing service account refuses them.
-fn makes_no_pods(search: &Search, s: &Service, w: &WorkloadFacts) -> Fault {
-    let (kind, name) = (&w.workload.kind, &w.workload.name);
-    let wanted = w.replicas.unwrap_or(0);
-    let made = |e: &&super::super::facts::Event| {
-        e.namespace == w.namespace
-            && e.reason == "FailedCreate"
-            && (e.object == *name || e.object.starts_with(&format!("{name}-")))
-    };
-    let event = search.cluster.events.iter().rev().find(made);
-    let condition = w.conditions.iter().find(|c| c.kind == "ReplicaFailure" && c.status == "True");
-    let why = event.map(|e| e.message.as_str()).or(condition.and_then(|c| c.message.as_deref()));
-    let reason = why.map_or_else(String::new, |m| format!(": {}", super::super::words::cut(m, 200)));
-    let what = format!("wants {wanted} replicas, but has no pod{reason}");
-    let service = called(search, "Service", &s.namespace, &s.name);
-    let mut evidence = vec![of(s, "no endpoints")];
-    evidence.extend(event.map(|e| {
-        evidence_of(Source::Event, &e.kind, &e.namespace, &e.object, format!("{}: {}", e.reason, e.message)).at(e.last)
-    }));
-    Fault {
-        sentence: format!("{service} has no endpoint: {} {what}", called(search, kind, &w.namespace, name)),
-        root: workload_root(w, what),
-        evidence,
-        advice: vec![Remedy::command(
-            format!("See why {kind} {name} makes no pods:"),
-            format!(
-                "{} && kubectl -n {} get events --field-selector reason=FailedCreate",
-                describe(&w.namespace, kind, name),
-                w.namespace
-            ),
-        )],
-    }
-}
-
-/// Pods that have the selector's keys with other values: what was probably meant.
-fn near(search: &Search, s: &Service) -> Option<String> {
-    let candidates =
-        search.cluster.pods.iter().filter(|p| p.namespace == s.namespace && p.name != search.trail[0].name);
-    let mut best: Option<(usize, &Pod, String)> = None;
-    for pod in candidates {
-        let equal = s.selector.iter().filter(|(k, v)| pod.labels.get(*k) == Some(v)).count();
-        let Some((key, wanted)) = s.selector.iter().find(|(k, v)| pod.labels.get(*k) != Some(v)) else { continue };
-        let Some(other) = pod.labels.get(key) else { continue };
-        let similar = equal > 0
-            || !super::super::near::names(wanted, [other.as_str()]).is_empty()
-            || pod.name.starts_with(&s.name);
-        if similar && best.as_ref().is_none_or(|(n, ..)| equal > *n) {
-            best = Some((equal, pod, format!("pod {} has {key}={other}, not {key}={wanted}", pod.name)));
-        }
-    }
-    best.map(|(_, _, words)| words)
-}
-
 /// All pods are ready, but the Service sends to a port that none of them has.
 fn wrong_target(search: &Search, s: &Service, port: Option<u16>, pods: &[&Pod]) -> Option<Fault> {
     let mut ports = s.ports.iter().filter(|p| port.is_none_or(|wanted| p.port == wanted));
@@ -306,35 +160,4 @@ fn wrong_target(search: &Search, s: &Service, port: Option<u16>, pods: &[&Pod]) 
     let what = format!("sends port {} to target port {}, but its pods declare {has}", own.port, own.target);
     let advice = vec![Remedy::text(format!("Correct targetPort of Service {}: its pods listen on {has}.", s.name))];
     Some(blamed(search, s, &what, format!("port {} -> targetPort {}", own.port, own.target), advice))
-}
-
-/// A pod that the program names under a headless Service is not there.
-pub(super) fn lacks_pod<'a>(search: &Search<'a>, s: &'a Service, name: &str) -> Option<Fault> {
-    let Some(w) = workload_of(search, s).filter(|w| w.workload.kind == "StatefulSet") else {
-        return fault(search, s, None, Way::Connect);
-    };
-    let ordinal: u32 = name.strip_prefix(&format!("{}-", w.workload.name))?.parse().ok()?;
-    let replicas = w.replicas.unwrap_or(1);
-    if replicas == 0 {
-        return Some(scaled_to_zero(search, s, w));
-    }
-    if ordinal < replicas {
-        return fault(search, s, None, Way::Connect);
-    }
-    let what = format!("has {replicas} replicas: there is no pod {name}");
-    Some(Fault {
-        sentence: format!("{} {what}", called(search, "StatefulSet", &w.namespace, &w.workload.name)),
-        root: workload_root(w, what),
-        evidence: vec![evidence_of(
-            Source::Workload,
-            "StatefulSet",
-            &w.namespace,
-            &w.workload.name,
-            format!("spec.replicas: {replicas}"),
-        )],
-        advice: vec![Remedy::text(format!(
-            "Scale StatefulSet {} up, or take {name} out of the addresses that the program is given.",
-            w.workload.name
-        ))],
-    })
 }

@@ -6,7 +6,39 @@ pub mod taken;
 #[cfg(test)]
 mod tests;
 
-use crate::diagnose::{Case, RootCause};
+use std::collections::BTreeMap;
+
+use crate::diagnose::wants::Want;
+use crate::diagnose::{Case, Cause, Diagnosis, Reason, RootCause};
+
+/// The label by which the pods of one revision are told from others, by the controller's kind.
+const REVISION_LABELS: &[&str] = &["pod-template-hash", "controller-revision-hash"];
+
+/// The pods of the same revision, where a comparison with them may tell; the node, where the diagnosis is about one.
+pub(in crate::diagnose) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
+    let mut wants = Vec::new();
+    let about_node = diagnosis.cause() == Cause::NodeIssue
+        || matches!(
+            diagnosis.reason,
+            Reason::WrongArchitecture
+                | Reason::TerminatedBySignal
+                | Reason::NodePressureEviction
+                | Reason::ImagePullFailed
+        );
+    let namespace = case.pod.namespace.clone();
+    if siblings::may_tell(case) {
+        let label =
+            REVISION_LABELS.iter().find_map(|key| Some(((*key).to_owned(), case.pod.labels.get(*key)?.clone())));
+        if let Some(label) = label {
+            let labels = BTreeMap::from([label]);
+            wants.push(Want::Labelled { kind: "Pod", namespace, labels });
+        }
+    }
+    if let Some(name) = case.pod.node.clone().filter(|n| about_node && case.cluster.node(n).is_none()) {
+        wants.push(Want::Object { kind: "Node", namespace: String::new(), name });
+    }
+    wants
+}
 
 /// The pod's node as the object to blame.
 pub fn root(case: &Case, summary: impl Into<String>) -> Option<RootCause> {

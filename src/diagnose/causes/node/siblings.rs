@@ -75,10 +75,22 @@ fn same_image(a: &Container, b: &Container) -> bool {
     if x.is_empty() || y.is_empty() { a.image == b.image } else { x == y }
 }
 
+/// Whether the pods of its workload are the same but for their node.
+fn are_alike(pod: &Pod) -> bool {
+    !matches!(pod.workload.kind.as_str(), "" | "Pod" | "StatefulSet" | "Job" | "CronJob")
+}
+
+/// Whether it is worth to know the siblings: nothing else explains the crash.
+pub fn may_tell(case: &Case) -> bool {
+    are_alike(case.pod)
+        && case.crash().is_some_and(|c| is_own_failure(case, c))
+        && leaves_open(case.log()) != Log::Other
+}
+
 /// Divides the pods of the workload; `None` where nothing follows from it.
 pub fn split(case: &Case) -> Option<Split> {
     let (own, here) = (case.pod, case.pod.node.as_deref()?);
-    if matches!(own.workload.kind.as_str(), "" | "Pod" | "StatefulSet" | "Job" | "CronJob") {
+    if !are_alike(own) {
         return None;
     }
     let mut split = Split {

@@ -63,6 +63,11 @@ impl Kind {
         PLACES.iter().find(|p| p.1 == kind && p.2 == path).map(|p| p.0)
     }
 
+    /// A kind by its name.
+    pub fn named(kind: &str) -> Option<Self> {
+        PLACES.iter().find(|p| p.1 == kind).map(|p| p.0)
+    }
+
     /// The kind's name, as label of metrics and in words.
     pub fn source(self) -> &'static str {
         self.place().1

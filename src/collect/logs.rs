@@ -74,6 +74,17 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
     }
 }
 
+/// The log of another pod that is to blame: of its newest crash, or of the run that goes on.
+pub async fn of_other(reader: &Reader, pod: &Pod, container: &Container, slot: LogSlot) -> Found {
+    if slot == LogSlot::Previous || matches!(container.status.state, State::Terminated(_)) {
+        return of_crash(reader, pod, container).await;
+    }
+    match read(reader, pod, container, slot).await {
+        Ok((bytes, cut)) => Found { log: Some((key(pod, container, slot), bytes, cut)), gap: None },
+        Err(miss) => Found { log: None, gap: Some(logs::gap(&key(pod, container, slot), miss.why)) },
+    }
+}
+
 /// The runtime could not start it, or it vanished with its node's record: there is no log to ask for.
 fn never_ran(end: &Terminated) -> bool {
     matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun" | "ContainerStatusUnknown")

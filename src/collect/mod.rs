@@ -25,6 +25,7 @@ mod kinds;
 mod logs;
 mod owner;
 mod volumes;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ use crate::evidence::{self, ClusterBuilder};
 
 pub use kinds::Kind;
 pub use owner::{Resolved, resolve};
+pub use wanted::Subject;
 
 /// Called with (source, error category) for each thing that could not be read.
 pub type OnMiss = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
@@ -172,11 +174,9 @@ pub async fn more(
     owner: &Resolved,
     first: &Diagnosis,
     cluster: Cluster,
+    subject: &Subject<'_>,
 ) -> Option<Cluster> {
     let claims = volumes::claim_names(pod).next().is_some() && first.cause() == Cause::VolumeIssue;
-    if !claims && owner.objects.is_empty() {
-        return None;
-    }
     let mut builder = ClusterBuilder::new();
     *builder.cluster_mut() = cluster;
     for object in &owner.objects {
@@ -185,7 +185,8 @@ pub async fn more(
     if claims {
         volumes::claims(reader, pod, &mut builder).await;
     }
-    Some(builder.finish())
+    let (cluster, answered) = wanted::answer(reader, subject, builder.finish()).await;
+    (claims || answered || !owner.objects.is_empty()).then_some(cluster)
 }
 
 /// A pod that may be stuck, with its events and, while it has no node, its claims. `None`: it is gone, or cannot be read.

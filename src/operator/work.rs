@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::book::Key;
 use crate::api::CrashDiagnosisStatus;
-use crate::collect::{self, Reader, Resolved};
+use crate::collect::{self, Reader, Resolved, Subject};
 use crate::diagnose::facts::{Cluster, PastCrash, Pod, Timestamp};
 use crate::diagnose::{self, Case};
 use crate::evidence::ClusterBuilder;
@@ -139,7 +139,8 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let Some(first) = explain(&cluster, &look, tools) else { return };
     tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(Verdict::from(&first))));
 
-    let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster).await;
+    let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
+    let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster, &subject).await;
     let Some(cluster) = more else { return };
     let Some(second) = explain(&cluster, &look, tools) else { return };
     if Verdict::from(&second) != Verdict::from(&first) {

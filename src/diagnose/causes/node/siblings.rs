@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnose::facts::{Container, Pod, State, Terminated, Timestamp, VolumeSource, seconds_between};
+use crate::diagnose::facts::{Container, Pod, State, Terminated, Timestamp, VolumeSource, Workload, seconds_between};
 use crate::diagnose::log::{self, Concept, Failure, LogReport, Weight};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
 
@@ -70,6 +70,12 @@ fn is_failing(c: &Container) -> bool {
     }
 }
 
+/// Of the same workload; the controller decides where the top of its chain was found for one of them only.
+fn same_owner(a: &Pod, b: &Pod) -> bool {
+    let same = |a: &Workload, b: &Workload| (&a.kind, &a.name) == (&b.kind, &b.name);
+    same(&a.workload, &b.workload) || a.controller.as_ref().zip(b.controller.as_ref()).is_some_and(|(a, b)| same(a, b))
+}
+
 fn same_image(a: &Container, b: &Container) -> bool {
     let (x, y) = (&a.status.image_id, &b.status.image_id);
     if x.is_empty() || y.is_empty() { a.image == b.image } else { x == y }
@@ -106,7 +112,7 @@ pub fn split(case: &Case) -> Option<Split> {
         p.namespace == own.namespace
             && p.uid != own.uid
             && p.name != own.name
-            && (&p.workload.kind, &p.workload.name) == (&own.workload.kind, &own.workload.name)
+            && same_owner(p, own)
             && p.revision == own.revision
             && p.deleting.is_none()
     });

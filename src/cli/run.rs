@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::collect::Reader;
 use crate::health::{self, Health};
 use crate::operator::desk::Rules;
+use crate::operator::elect::Election;
 use crate::operator::incident::Times;
 use crate::operator::lead::Leader;
 use crate::operator::work::Tools;
@@ -52,6 +53,9 @@ pub struct Args {
     /// Never read logs
     #[arg(long, env = "CRASH_DIAGNOSIS_NO_LOGS", default_value_t = false)]
     pub no_logs: bool,
+    /// Keep the lines of the log that matter out of the CrashDiagnosis; they are still used to diagnose
+    #[arg(long, env = "CRASH_DIAGNOSIS_NO_LOG_EXCERPTS", default_value_t = false)]
+    pub no_log_excerpts: bool,
     /// Publish no Events
     #[arg(long, env = "CRASH_DIAGNOSIS_NO_EVENTS", default_value_t = false)]
     pub no_events: bool,
@@ -113,6 +117,25 @@ impl Args {
         if named().next().is_none() { vec![scope(None)] } else { named().map(|n| scope(Some(n))).collect() }
     }
 
+    /// The Lease that this replica leads by; `None`: it leads without one.
+    fn election(&self, config: &Config, leader: &Leader) -> Option<Election> {
+        let named = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        (!self.no_leader_election).then(|| Election {
+            client: leader.tools.client.clone(),
+            name: self.lease_name.clone(),
+            namespace: named(&self.lease_namespace)
+                .or_else(|| variable("POD_NAMESPACE"))
+                .unwrap_or_else(|| config.default_namespace.clone()),
+            identity: variable("POD_NAME")
+                .or_else(|| variable("HOSTNAME"))
+                .unwrap_or_else(|| format!("process-{}", std::process::id())),
+            seconds: self.lease_seconds,
+            health: leader.health.clone(),
+            metrics: leader.tools.metrics.clone(),
+        })
+    }
+
     fn rules(&self, scopes: &[Scope]) -> Rules {
         Rules {
             policy: Policy {
@@ -152,15 +175,29 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         .on_miss(Arc::new(move |source, error| failures.with_label_values(&[source, error]).inc()));
     let scopes = args.scopes();
     let leader = Leader {
-        tools: Tools { client, reader, metrics: metrics.clone(), read_config_maps: args.read_configmaps },
+        tools: Tools {
+            client,
+            reader,
+            metrics: metrics.clone(),
+            read_config_maps: args.read_configmaps,
+            log_excerpts: !args.no_log_excerpts,
+        },
         rules: args.rules(&scopes),
         scopes,
         listing: args.listing,
         workers: usize::from(args.workers),
         health: health.clone(),
     };
-    metrics.leader.set(1);
-    let leading = leader.lead(stopped);
+    let election = args.election(&config, &leader);
+    let leading = async {
+        match &election {
+            Some(election) => election.run(stopped, |ended| leader.lead(ended)).await,
+            None => {
+                metrics.leader.set(1);
+                leader.lead(stopped).await;
+            }
+        }
+    };
     tokio::pin!(leading);
     tokio::select! {
         () = &mut leading => {}

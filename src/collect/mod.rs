@@ -8,7 +8,7 @@
 //! | core | pods/log | get | the log of a crash (not needed with `--no-logs`) |
 //! | core | events | list | events of a pod or claim |
 //! | core | nodes, services, persistentvolumeclaims, persistentvolumes | get, list | what a first finding asks for |
-//! | core | namespaces | get | owner annotations on the namespace |
+//! | core | namespaces | list, watch | owner annotations on namespaces (metadata only; not with `--namespaces`) |
 //! | core | configmaps | get, list | only with `--read-configmaps`; values are dropped at the door |
 //! | apps | deployments, replicasets, statefulsets, daemonsets, controllerrevisions | get, list | owner chain, rollouts |
 //! | batch | jobs, cronjobs | get, list | owner chain |

@@ -45,7 +45,14 @@ pub struct Leader {
 
 impl Leader {
     /// Leads until `stop` says true. Whatever goes wrong is reported, and tried again.
-    pub async fn lead(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn lead(&self, stop: watch::Receiver<bool>) {
+        self.lead_until(stop).await;
+        // Whoever stands by is ready.
+        self.health.good("crd");
+        self.health.good("watch");
+    }
+
+    async fn lead_until(&self, mut stop: watch::Receiver<bool>) {
         let metrics = self.tools.metrics.clone();
         let objects = tokio::select! {
             objects = self.load() => objects,

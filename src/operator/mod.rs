@@ -10,6 +10,7 @@
 
 pub mod book;
 pub mod desk;
+pub mod elect;
 pub mod incident;
 pub mod lead;
 pub mod owners;

@@ -88,6 +88,18 @@ pub struct Tools {
     pub metrics: Arc<Metrics>,
     /// ConfigMaps may be read.
     pub read_config_maps: bool,
+    /// The lines of the log that matter stand in the CrashDiagnosis.
+    pub log_excerpts: bool,
+}
+
+impl Tools {
+    fn verdict(&self, diagnosis: &diagnose::Diagnosis) -> Verdict {
+        let mut verdict = Verdict::from(diagnosis);
+        if !self.log_excerpts {
+            verdict.log_excerpt.clear();
+        }
+        verdict
+    }
 }
 
 /// Does a job.
@@ -137,14 +149,16 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     collect::first(&tools.reader, &look.pod, &container, look.with_log, &mut builder).await;
     let cluster = builder.finish();
     let Some(first) = explain(&cluster, &look, tools) else { return };
-    tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(Verdict::from(&first))));
+    let verdict = tools.verdict(&first);
+    tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(verdict.clone())));
 
     let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
     let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster, &subject).await;
     let Some(cluster) = more else { return };
     let Some(second) = explain(&cluster, &look, tools) else { return };
-    if Verdict::from(&second) != Verdict::from(&first) {
-        tell(Done::Explained(look.key, look.signature, Box::new(Verdict::from(&second))));
+    let refined = tools.verdict(&second);
+    if refined != verdict {
+        tell(Done::Explained(look.key, look.signature, Box::new(refined)));
     }
 }
 

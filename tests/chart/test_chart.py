@@ -230,8 +230,14 @@ class Around(unittest.TestCase):
 
 
 # (value, flag) pairs: keep in step with templates/_args.tpl.
-FLAG_VALUES = []
-FLAGS = []
+FLAG_VALUES = [
+    "log.format=text", "log.level=debug", "watch.namespaces={a,b}", "watch.excludeNamespaces={c}", "watch.labelSelector=team=payments", "evidence.logs=false",
+    "evidence.logExcerpts=false", "evidence.configMaps=true", "resolveAfter=5m", "retention=1h", "extraArgs={--extra=1}",
+]
+FLAGS = [
+    "--log-format=text", "--log-level=debug", "--namespaces=a,b", "--exclude-namespaces=c", "--pod-selector=team=payments", "--no-logs",
+    "--no-log-excerpts", "--read-configmaps", "--resolve-after=5m", "--retention=1h",
+]
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)

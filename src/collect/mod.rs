@@ -35,7 +35,6 @@ use kube::api::{GetParams, ListParams};
 use serde_json::Value;
 
 use crate::diagnose::facts::{Cluster, Container, Gap, Pod, Workload};
-use crate::diagnose::{Cause, Diagnosis};
 use crate::evidence::{self, ClusterBuilder};
 
 pub use kinds::Kind;
@@ -168,25 +167,14 @@ fn gap(what: &str, object: String, miss: Miss) -> Gap {
 }
 
 /// What a first diagnosis asks for, added to the facts; `None` where it asks for nothing.
-pub async fn more(
-    reader: &Reader,
-    pod: &Pod,
-    owner: &Resolved,
-    first: &Diagnosis,
-    cluster: Cluster,
-    subject: &Subject<'_>,
-) -> Option<Cluster> {
-    let claims = volumes::claim_names(pod).next().is_some() && first.cause() == Cause::VolumeIssue;
+pub async fn more(reader: &Reader, owner: &Resolved, cluster: Cluster, subject: &Subject<'_>) -> Option<Cluster> {
     let mut builder = ClusterBuilder::new();
     *builder.cluster_mut() = cluster;
     for object in &owner.objects {
         builder.add_object(object.clone(), "owner");
     }
-    if claims {
-        volumes::claims(reader, pod, &mut builder).await;
-    }
     let (cluster, answered) = wanted::answer(reader, subject, builder.finish()).await;
-    (claims || answered || !owner.objects.is_empty()).then_some(cluster)
+    (answered || !owner.objects.is_empty()).then_some(cluster)
 }
 
 /// A pod that may be stuck, with its events and, while it has no node, its claims. `None`: it is gone, or cannot be read.

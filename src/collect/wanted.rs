@@ -112,6 +112,7 @@ async fn read(reader: &Reader, cluster: &Cluster, wish: &Want) -> Result<Answer,
         Want::Labelled { kind, namespace, labels } => {
             list(kind, Some(namespace), wants::selector(labels), none()).await
         }
+        Want::All { kind } => list(kind, None, none(), none()).await,
         Want::Named { kind, name } => list(kind, None, none(), format!("metadata.name={name}")).await,
         Want::At { kind, ip } => {
             let field = if *kind == "Pod" { "status.podIP" } else { "spec.clusterIP" };
@@ -156,9 +157,20 @@ mod tests {
 
     #[test]
     fn every_kind_that_is_asked_for_can_be_read() {
-        for kind in
-            ["Pod", "Service", "Node", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"]
-        {
+        for kind in [
+            "Pod",
+            "Service",
+            "Node",
+            "Deployment",
+            "StatefulSet",
+            "DaemonSet",
+            "ReplicaSet",
+            "ControllerRevision",
+            "PersistentVolumeClaim",
+            "PersistentVolume",
+            "StorageClass",
+            "VolumeAttachment",
+        ] {
             assert!(Kind::named(kind).is_some(), "{kind}");
         }
     }

@@ -153,7 +153,7 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(verdict.clone())));
 
     let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
-    let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster, &subject).await;
+    let more = collect::more(&tools.reader, &look.owner, cluster, &subject).await;
     let Some(cluster) = more else { return };
     let Some(second) = explain(&cluster, &look, tools) else { return };
     let refined = tools.verdict(&second);

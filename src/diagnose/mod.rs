@@ -28,6 +28,7 @@ pub use reason::{Cause, Reason};
 pub fn diagnose(case: &Case) -> Diagnosis {
     let mut diagnosis = alone(case);
     upstream::attach(case, &mut diagnosis);
+    rollout::attach(case, &mut diagnosis);
     diagnosis
 }
 

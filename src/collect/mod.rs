@@ -24,6 +24,8 @@ mod events;
 mod kinds;
 mod logs;
 mod owner;
+#[cfg(test)]
+mod reader_tests;
 mod volumes;
 mod wanted;
 

@@ -150,3 +150,56 @@ fn affected(pod: &Pod, noticed: &Noticed) -> api::AffectedPod {
         ..api::AffectedPod::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table;
+    use crate::evidence::ClusterBuilder;
+    use serde_json::{Value, json};
+
+    fn set(name: &str, revision: &str, created: &str, ready: i64, image: &str) -> Value {
+        json!({"kind": "ReplicaSet", "apiVersion": "apps/v1",
+            "metadata": {"namespace": "shop", "name": name, "creationTimestamp": created,
+                "annotations": {"deployment.kubernetes.io/revision": revision},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "shopfront", "uid": "d", "controller": true}]},
+            "spec": {"replicas": ready.max(1), "selector": {"matchLabels": {"app": "shopfront"}},
+                "template": {"spec": {"containers": [{"name": "main", "image": image}]}}},
+            "status": {"replicas": ready.max(1), "readyReplicas": ready}})
+    }
+
+    #[test]
+    fn a_rollout_in_files_shows_what_it_changed() {
+        let mut builder = ClusterBuilder::new();
+        let pod = json!({"kind": "Pod", "apiVersion": "v1",
+            "metadata": {"namespace": "shop", "name": "shopfront-b-x1", "uid": "p", "creationTimestamp": "2025-03-01T10:00:00Z",
+                "labels": {"app": "shopfront", "pod-template-hash": "b"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "shopfront-b", "uid": "r", "controller": true}]},
+            "spec": {"nodeName": "n1", "containers": [{"name": "main", "image": "shopfront:2"}]},
+            "status": {"phase": "Running", "startTime": "2025-03-01T10:00:00Z", "containerStatuses": [{"name": "main", "image": "shopfront:2",
+                "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}},
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": "2025-03-01T10:01:05Z", "finishedAt": "2025-03-01T10:01:06Z"}}}]}});
+        let sets = [
+            set("shopfront-a", "1", "2025-02-01T10:00:00Z", 2, "shopfront:1"),
+            set("shopfront-b", "2", "2025-03-01T10:00:00Z", 0, "shopfront:2"),
+        ];
+        for object in sets.into_iter().chain([pod]) {
+            assert_eq!(builder.add_object(object, "objects.yaml"), 1);
+        }
+        let now = builder.newest().unwrap();
+        let answers = all(&builder.finish(), now, None);
+        let wanted = "revision 2 (less than a minute before the first crash) changed: image shopfront:1 -> shopfront:2. Revision 1 still serves (2 ready pods).";
+        let printed = serde_json::to_value(&answers).unwrap();
+        assert_eq!(printed[0]["change"], wanted);
+        assert!(
+            printed[0]["remediation"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|r| r["command"] == "kubectl -n shop rollout undo deployment/shopfront")
+        );
+        let text = table::render(&answers, now, &table::Style { colour: false, width: 400 });
+        assert!(text.contains(&format!("  Changed: {wanted}\n")), "{text}");
+    }
+}

@@ -172,6 +172,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let serving = tokio::spawn(health::serve(args.listen, health.clone(), metrics.clone()));
     let failures = metrics.evidence_failures.clone();
     let reader = Reader::new(client.clone(), args.request_timeout)
+        .config_maps(args.read_configmaps)
         .on_miss(Arc::new(move |source, error| failures.with_label_values(&[source, error]).inc()));
     let scopes = args.scopes();
     let leader = Leader {

@@ -24,12 +24,16 @@ mod events;
 mod kinds;
 mod logs;
 mod owner;
+#[cfg(test)]
+mod reader_tests;
 mod volumes;
 mod wanted;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::AsyncReadExt;
 use kube::Client;
 use kube::api::{GetParams, ListParams};
 use serde_json::Value;
@@ -41,6 +45,9 @@ pub use kinds::Kind;
 pub use owner::{Resolved, resolve};
 pub use wanted::Subject;
 
+/// Longest answer read, bytes.
+const MAX_BODY: u64 = 16 << 20;
+
 /// Called with (source, error category) for each thing that could not be read.
 pub type OnMiss = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
 
@@ -50,6 +57,8 @@ pub struct Reader {
     client: Client,
     timeout: Duration,
     on_miss: Option<OnMiss>,
+    /// ConfigMaps may be read.
+    config_maps: bool,
 }
 
 /// Why something could not be read.
@@ -101,13 +110,20 @@ pub struct Select {
 impl Reader {
     /// A reader. `timeout` bounds each request, body included.
     pub fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, on_miss: None }
+        Self { client, timeout, on_miss: None, config_maps: false }
     }
 
     /// Reports what could not be read.
     #[must_use]
     pub fn on_miss(mut self, hook: OnMiss) -> Self {
         self.on_miss = Some(hook);
+        self
+    }
+
+    /// ConfigMaps may be read (`--read-configmaps`).
+    #[must_use]
+    pub fn config_maps(mut self, allowed: bool) -> Self {
+        self.config_maps = allowed;
         self
     }
 
@@ -134,12 +150,26 @@ impl Reader {
         let Ok(request) = request else {
             return Err(Miss { category: "Api", why: "the request could not be made".into() });
         };
-        let answer = match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Miss::of(&error)),
+        let answer = match tokio::time::timeout(self.timeout, self.body(request)).await {
+            Ok(answer) => answer,
             Err(_) => Err(Miss::timeout(self.timeout)),
         };
         answer.inspect_err(|miss| self.missed(kind.source(), miss))
+    }
+
+    /// Ten revisions of the largest pod template that the API takes are 15 MiB; nothing that is wanted here is larger.
+    async fn body(&self, request: http::Request<Vec<u8>>) -> Result<Value, Miss> {
+        let stream = self.client.request_stream(request).await.map_err(|e| Miss::of(&e))?;
+        let mut bytes = Vec::new();
+        let mut bounded = pin!(stream.take(MAX_BODY));
+        bounded.read_to_end(&mut bytes).await.map_err(|e| Miss::of(&kube::Error::ReadEvents(e)))?;
+        if bytes.len() as u64 == MAX_BODY {
+            return Err(Miss {
+                category: "TooLarge",
+                why: format!("the answer is longer than {} MiB", MAX_BODY >> 20),
+            });
+        }
+        serde_json::from_slice(&bytes).map_err(|e| Miss::of(&kube::Error::SerdeError(e)))
     }
 
     fn missed(&self, source: &'static str, miss: &Miss) {

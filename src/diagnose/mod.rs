@@ -11,6 +11,7 @@ pub mod log;
 pub mod near;
 pub mod rank;
 pub mod reason;
+mod rhythm;
 mod rollout;
 pub mod stated;
 pub mod stop;
@@ -28,6 +29,8 @@ pub use reason::{Cause, Reason};
 pub fn diagnose(case: &Case) -> Diagnosis {
     let mut diagnosis = alone(case);
     upstream::attach(case, &mut diagnosis);
+    rollout::attach(case, &mut diagnosis);
+    rhythm::attach(case, &mut diagnosis);
     diagnosis
 }
 

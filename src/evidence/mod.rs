@@ -8,15 +8,17 @@ pub mod event;
 pub mod logs;
 pub mod newest;
 pub mod node;
+mod owners;
 pub mod pod;
 pub mod pod_volume;
 pub mod quantity;
 pub mod redact;
 pub mod service;
+mod template;
 pub mod text;
 pub mod volume;
 pub mod workload;
 
 pub use builder::ClusterBuilder;
 pub use logs::LogKey;
-pub use workload::Owners;
+pub use owners::Owners;

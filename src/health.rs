@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, extract::State};
+use tokio::sync::Notify;
 
 use crate::report::metrics::Metrics;
 
@@ -14,6 +15,7 @@ use crate::report::metrics::Metrics;
 #[derive(Debug, Default)]
 pub struct Health {
     problems: Mutex<BTreeMap<&'static str, String>>,
+    refused: Notify,
 }
 
 impl Health {
@@ -33,6 +35,16 @@ impl Health {
         if problems.remove(part).is_some() {
             tracing::info!(part, "works again");
         }
+    }
+
+    /// The API server refused a request for want of a right.
+    pub fn refused(&self) {
+        self.refused.notify_one();
+    }
+
+    /// Waits until a request was refused; one that was refused before counts.
+    pub async fn refusal(&self) {
+        self.refused.notified().await;
     }
 
     /// One line per problem.

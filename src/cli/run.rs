@@ -16,6 +16,7 @@ use crate::operator::desk::Rules;
 use crate::operator::elect::Election;
 use crate::operator::incident::Times;
 use crate::operator::lead::Leader;
+use crate::operator::rights;
 use crate::operator::work::Tools;
 use crate::report::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
@@ -136,6 +137,12 @@ impl Args {
         })
     }
 
+    /// The rights that are watched over.
+    fn needs(&self, scopes: &[Scope]) -> rights::Scope {
+        let namespaces = scopes.iter().filter_map(|s| s.namespace.clone()).collect();
+        rights::Scope { namespaces, logs: !self.no_logs, events: !self.no_events }
+    }
+
     fn rules(&self, scopes: &[Scope]) -> Rules {
         Rules {
             policy: Policy {
@@ -170,11 +177,17 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let client = client(config.clone(), Some(args.requests_per_second))?;
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(health::serve(args.listen, health.clone(), metrics.clone()));
-    let failures = metrics.evidence_failures.clone();
-    let reader = Reader::new(client.clone(), args.request_timeout)
-        .config_maps(args.read_configmaps)
-        .on_miss(Arc::new(move |source, error| failures.with_label_values(&[source, error]).inc()));
+    let (failures, refused) = (metrics.evidence_failures.clone(), health.clone());
+    let reader = Reader::new(client.clone(), args.request_timeout).config_maps(args.read_configmaps).on_miss(Arc::new(
+        move |source, error| {
+            failures.with_label_values(&[source, error]).inc();
+            if error == "Forbidden" {
+                refused.refused();
+            }
+        },
+    ));
     let scopes = args.scopes();
+    tokio::spawn(rights::watch_over(client.clone(), args.needs(&scopes), health.clone()));
     let leader = Leader {
         tools: Tools {
             client,

@@ -173,6 +173,7 @@ impl Reader {
     }
 
     fn missed(&self, source: &'static str, miss: &Miss) {
+        tracing::debug!(source, category = miss.category, "not read: {}", miss.why);
         if let Some(hook) = self.on_miss.as_ref().filter(|_| !miss.is_absence()) {
             hook(source, miss.category);
         }

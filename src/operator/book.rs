@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::incident::{Incident, Times};
+use super::work::Deeper;
 use crate::api::{CrashDiagnosis, CrashDiagnosisStatus, State};
 use crate::diagnose::facts::{Container, Pod, Timestamp, Workload};
+use crate::report::resource::Verdict;
 use crate::report::{name, resource};
 
 /// Namespace and name of a CrashDiagnosis.
@@ -12,8 +14,14 @@ pub type Key = (String, String);
 
 /// Seconds between two writes that only change counters: at first, and at most (doubled while they keep coming).
 const PACE: (i64, i64) = (3, 30);
+/// Seconds that a change may wait which is no crash: a container waits, runs, has another time for its next start.
+const TRIFLES: i64 = 10;
+/// Seconds that counters wait for a look to end.
+const LOOKS: i64 = 2;
 /// Pods of one workload that get an Event for one diagnosis; the workload gets one anyway.
 const PODS_TOLD: usize = 5;
+/// Closer looks remembered per incident.
+const MAX_DEEPER: usize = 8;
 /// Events in a burst about one object, and seconds until another is allowed.
 const EVENT_BUDGET: (u32, i64) = (12, 300);
 
@@ -30,8 +38,14 @@ pub struct Entry {
     pub writing: bool,
     /// Signatures that are being looked at.
     pub looking: HashSet<String>,
+    /// What closer looks found, by signature.
+    pub deeper: HashMap<String, Deeper>,
     /// No write before this.
     pub next_write: Timestamp,
+    /// Not even an urgent write of counters before this.
+    soonest_write: Timestamp,
+    /// Since when something is to be written.
+    trifle_since: Option<Timestamp>,
     /// Failed writes in a row.
     pub failures: u32,
     /// Since when no pod of it exists, and when that is looked into next.
@@ -77,7 +91,10 @@ impl Entry {
             written_owner: None,
             writing: false,
             looking: HashSet::new(),
+            deeper: HashMap::new(),
             next_write: Timestamp::MIN,
+            soonest_write: Timestamp::MIN,
+            trifle_since: None,
             failures: 0,
             deserted: None,
             pace: 0,
@@ -94,7 +111,10 @@ impl Entry {
         let owner = &self.incident.workload.uid;
         let (whole, urgent) = match &self.written {
             None => (true, true),
-            Some(w) if *w == status && (owner.is_none() || *owner == self.written_owner) => return None,
+            Some(w) if *w == status && (owner.is_none() || *owner == self.written_owner) => {
+                self.trifle_since = None;
+                return None;
+            }
             Some(w) => {
                 let relabelled = (&w.cause, &w.reason) != (&status.cause, &status.reason);
                 (
@@ -104,8 +124,29 @@ impl Entry {
             }
         };
         let early = now < self.next_write;
-        let paced = self.failures == 0 && urgent;
-        (!early || paced).then_some(Due { status, whole })
+        let hurry = self.failures == 0 && (urgent || (self.incident.must_be_written() && now >= self.soonest_write));
+        // Counters wait for the verdict that is on its way, and the word for what a container does for the next crash.
+        let says_the_same =
+            |w: &CrashDiagnosisStatus| w.crashes == status.crashes && Verdict::of(w) == Verdict::of(&status);
+        let trifle = self.written.as_ref().is_some_and(says_the_same);
+        let since = *self.trifle_since.get_or_insert(now);
+        let patience = if trifle { TRIFLES } else { LOOKS };
+        let expects_more = !urgent && (trifle || !self.looking.is_empty()) && now < after(since, patience);
+        if (early || expects_more) && !hurry {
+            return None;
+        }
+        self.trifle_since = None;
+        self.incident.sent();
+        self.soonest_write = after(now, 1);
+        Some(Due { status, whole })
+    }
+
+    /// A closer look was taken.
+    pub fn deepened(&mut self, signature: String, deeper: Deeper) {
+        if self.deeper.len() >= MAX_DEEPER {
+            self.deeper.clear();
+        }
+        self.deeper.insert(signature, deeper);
     }
 
     /// A write went through.

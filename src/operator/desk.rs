@@ -265,6 +265,7 @@ impl Desk {
                 past: entry.incident.past(),
                 owner: owner.clone(),
                 with_log: self.rules.logs && !no_logs,
+                known: entry.deeper.get(&sight.signature).cloned(),
             })));
         }
         self.write_if_due(key, now);
@@ -322,9 +323,17 @@ impl Desk {
                 self.metrics_count(&key, &count);
                 self.write_if_due(&key, now);
             }
-            Done::LookOver(key, signature) => {
+            Done::Deepened(key, signature, deeper) => {
                 if let Some(entry) = self.book.entries.get_mut(&key) {
-                    entry.looking.remove(&signature);
+                    entry.deepened(signature, *deeper);
+                }
+            }
+            Done::LookOver(key, signature) => {
+                let Some(entry) = self.book.entries.get_mut(&key) else { return };
+                entry.looking.remove(&signature);
+                self.write_if_due(&key, now);
+                // Where a write is under way, its end is the time to tell of it.
+                if self.book.entries.get(&key).is_some_and(|e| !e.writing) {
                     self.tell(&key, now);
                 }
             }
@@ -345,7 +354,8 @@ impl Desk {
                 let (pod, cluster) = *found;
                 self.recheck(&Arc::new((*pod).clone()), &cluster, now);
             }
-            Done::Rechecked(None) => {}
+            // The leader's own question.
+            Done::Rechecked(None) | Done::Answered(_) => {}
             Done::Exists(key, exists) => self.deserted(&key, exists, now),
         }
     }
@@ -427,6 +437,9 @@ impl Desk {
         let category = apply::category(inner);
         self.metrics.reconcile_errors.with_label_values(&[category]).inc();
         tracing::warn!(what, category, %error, "failed, will be tried again");
+        if category == "Forbidden" {
+            self.health.refused();
+        }
         if what == "write" && category != "Conflict" && category != "Invalid" {
             self.health.bad("write", format!("CrashDiagnosis objects cannot be written: {error}"));
         }
@@ -491,7 +504,12 @@ impl Desk {
     }
 
     fn write_if_due(&mut self, key: &Key, now: Timestamp) {
+        let synced = self.is_synced();
         let Some(entry) = self.book.entries.get_mut(key) else { return };
+        // Half of the first list is half of the truth: what an earlier life wrote is better until it is read.
+        if !synced && entry.written.is_some() {
+            return;
+        }
         let Some(due) = entry.due(now, self.rules.times) else { return };
         entry.writing = true;
         let incident = &entry.incident;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::earlier::Earlier;
 use super::sighting::{SeenCrash, Sighting};
 use crate::api::{self, CrashDiagnosisSpec, CrashDiagnosisStatus};
 use crate::diagnose::facts::{PastCrash, Timestamp, Workload};
@@ -61,8 +62,8 @@ pub struct Incident {
     /// The newest sign of trouble: a crash, or a pod in trouble that healed or vanished.
     trouble: Option<Timestamp>,
     recovered_at: Option<Timestamp>,
-    /// Crashes up to here were counted before the operator started.
-    counted_until: Option<Timestamp>,
+    /// What was counted before the operator started.
+    earlier: Earlier,
     conditions: Vec<api::Condition>,
 }
 
@@ -78,6 +79,8 @@ struct PodState {
     down: bool,
     next_restart: Option<Timestamp>,
     signature: String,
+    /// Crashes that the object may not know of yet.
+    unwritten: usize,
     /// Known from the object only; not seen since the operator started.
     restored: bool,
 }
@@ -140,7 +143,7 @@ impl Incident {
             last_seen: None,
             trouble: None,
             recovered_at: None,
-            counted_until: None,
+            earlier: Earlier::default(),
             conditions: Vec::new(),
         }
     }
@@ -167,7 +170,7 @@ impl Incident {
         it.last_seen = time(&status.last_seen);
         it.trouble = it.last_seen;
         it.recovered_at = time(&status.recovered_at);
-        it.counted_until = it.last_seen;
+        it.earlier = Earlier::of(status, MAX_HISTORY);
         it.conditions.clone_from(&status.conditions);
         it.history = status.history.iter().cloned().map(|entry| Past { entry, signature: String::new() }).collect();
         it.pods = status.pods.iter().map(|p| (p.uid.clone(), PodState::restore(p, &status.history))).collect();
@@ -186,10 +189,13 @@ impl Incident {
         if !known && s.crashes.is_empty() && !s.down {
             return Seen::default();
         }
-        let counted_until = self.counted_until;
         let pod = self.pods.entry(s.uid.clone()).or_default();
         let was_in_trouble = pod.down || pod.restored;
-        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| pod.is_new(c, known, counted_until)).collect();
+        let first_time = !known || pod.restored;
+        let is_new =
+            |c: &&SeenCrash| !pod.ids.contains(&c.id) && !(first_time && self.earlier.counted(&s.pod, c, pod.last_at));
+        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(is_new).collect();
+        pod.unwritten += fresh.len();
         pod.update(s);
         if was_in_trouble && !s.down && fresh.is_empty() {
             self.trouble = self.trouble.max(s.running_since.or(Some(now)).filter(|t| *t <= now));
@@ -214,10 +220,6 @@ impl Incident {
         }
         self.crashes += 1;
         self.first_seen = self.first_seen.or(Some(at));
-        if self.last_seen.is_none_or(|t| at >= t) {
-            self.last_seen = Some(at);
-            self.last_crash = Some(crash.crash.clone());
-        }
         self.trouble = self.trouble.max(Some(at));
         let entry = api::HistoryEntry {
             time: Some(Time(at)),
@@ -228,7 +230,16 @@ impl Incident {
             id: Some(crash.id.clone()),
             ..api::HistoryEntry::default()
         };
-        let place = self.history.iter().take_while(|p| p.entry.time.as_ref().is_some_and(|t| t.0 > at)).count();
+        // Crashes of one second have an order of their own, whoever told of them first.
+        let newer = |p: &&Past| {
+            let place = (p.entry.time.as_ref().map(|t| t.0), p.entry.pod.as_str(), p.entry.id.as_deref());
+            place > (Some(at), s.pod.as_str(), Some(crash.id.as_str()))
+        };
+        let place = self.history.iter().take_while(newer).count();
+        if place == 0 {
+            self.last_seen = Some(at);
+            self.last_crash = Some(crash.crash.clone());
+        }
         self.history.insert(place, Past { entry, signature: s.signature.clone() });
         self.history.truncate(MAX_HISTORY);
         *self.uncounted.entry(s.signature.clone()).or_default() += 1;
@@ -361,6 +372,19 @@ impl Incident {
         self.pods.iter().filter(move |(_, p)| p.in_trouble(now, times))
     }
 
+    /// A pod's status shows its last crash and, while it is down, the one before. Were the operator to end now, an older
+    /// one that is not written yet would be lost.
+    pub fn must_be_written(&self) -> bool {
+        self.pods.values().any(|p| p.unwritten > 1)
+    }
+
+    /// What was seen up to now is on its way to the object.
+    pub fn sent(&mut self) {
+        for pod in self.pods.values_mut() {
+            pod.unwritten = 0;
+        }
+    }
+
     /// The status that the object should have; `None` while there is no explanation yet.
     pub fn render(&mut self, now: Timestamp, times: Times) -> Option<CrashDiagnosisStatus> {
         self.choose(now, times);
@@ -455,18 +479,6 @@ impl PodState {
             last_at: p.last_crash_at.as_ref().map(|t| t.0),
             restored: true,
             ..Self::default()
-        }
-    }
-
-    /// Never seen, nor counted in an earlier life: then only its time can tell, per pod where the object names the pod.
-    fn is_new(&self, c: &SeenCrash, known: bool, counted_until: Option<Timestamp>) -> bool {
-        if self.ids.contains(&c.id) {
-            return false;
-        }
-        match (c.at, self.last_at, counted_until) {
-            (Some(at), Some(last), _) if known && self.restored => at >= last,
-            (Some(at), _, Some(until)) if !known => at > until,
-            _ => true,
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::desk::{Desk, Rules};
+use super::pulse::Pulse;
 use super::work::{self, Done, Job, Tools};
 use crate::api::CrashDiagnosis;
 use crate::diagnose::facts::Timestamp;
@@ -54,15 +55,21 @@ impl Leader {
 
     async fn lead_until(&self, mut stop: watch::Receiver<bool>) {
         let metrics = self.tools.metrics.clone();
-        let objects = tokio::select! {
-            objects = self.load() => objects,
-            _ = stop.wait_for(|s| *s) => return,
-        };
-        tracing::info!(known = objects.len(), "leading");
-        let desk = Desk::new(self.rules.clone(), &objects, metrics.clone(), self.health.clone(), Timestamp::now());
-        drop(objects);
-        self.run(desk, stop).await;
-        metrics.reset_gauges();
+        loop {
+            let objects = tokio::select! {
+                objects = self.load() => objects,
+                _ = stop.wait_for(|s| *s) => return,
+            };
+            tracing::info!(known = objects.len(), "leading");
+            let desk = Desk::new(self.rules.clone(), &objects, metrics.clone(), self.health.clone(), Timestamp::now());
+            drop(objects);
+            let end = self.run(desk, stop.clone()).await;
+            metrics.reset_gauges();
+            if end == End::Told {
+                return;
+            }
+            // Its objects went with the CRD. Once that is back, everything is looked at anew.
+        }
     }
 
     /// The objects of earlier lives. Also the test whether the CRD is there and may be used.
@@ -81,41 +88,58 @@ impl Leader {
         }
     }
 
-    async fn run(&self, mut desk: Desk, mut stop: watch::Receiver<bool>) {
+    async fn run(&self, mut desk: Desk, mut stop: watch::Receiver<bool>) -> End {
         let client = &self.tools.client;
         let mut pods = stream::pods(client, &self.scopes, self.listing);
-        let mut deleted = deletions(client, &self.scopes);
+        let mut ours = ours(client, &self.scopes);
         let mut namespaces = namespaces(client, &self.scopes);
         let (tell, mut done) = mpsc::unbounded_channel();
         let mut lanes = Lanes::new(self.workers, tell);
         let mut clock = tokio::time::interval(Duration::from_secs(1));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let begun = Instant::now();
-        let mut heard = Instant::now();
+        let mut pulse = Pulse::new(begun);
         let mut synced = false;
         self.health.bad("watch", "the first list of pods is still being read");
-        loop {
+        let end = loop {
             tokio::select! {
-                _ = stop.wait_for(|s| *s) => break,
+                _ = stop.wait_for(|s| *s) => break End::Told,
                 Some(d) = done.recv() => {
                     lanes.finished(&d);
+                    if matches!(d, Done::Answered(answers) if pulse.answered(answers, Instant::now())) {
+                        self.health.good("watch");
+                    }
                     desk.on_done(d, Timestamp::now());
                 }
                 Some((i, item)) = pods.next() => match item {
                     Ok(event) => {
-                        heard = Instant::now();
+                        pulse.heard(Instant::now());
                         if synced {
                             self.health.good("watch");
                         }
                         desk.on_watch(i, event, Timestamp::now());
                     }
-                    Err(error) => self.health.bad("watch", explain_watch(&error)),
+                    Err(error) => {
+                        pulse.failed(Instant::now());
+                        self.health.bad("watch", explain_watch(&error));
+                    }
                 },
-                Some(key) = deleted.next() => desk.on_object_deleted(&key),
+                Some(event) = ours.next() => match event {
+                    Ok(deleted) => {
+                        self.health.good("crd");
+                        if let Some(key) = deleted {
+                            desk.on_object_deleted(&key);
+                        }
+                    }
+                    Err(error) if is_missing(&error) => break End::NoCrd,
+                    Err(error) => self.on_lost(&error),
+                },
                 Some((name, annotations)) = namespaces.next() => desk.on_namespace(name, annotations),
                 _ = clock.tick() => {
                     desk.tick(Timestamp::now());
-                    self.tools.metrics.watch_age.set(i64::try_from(heard.elapsed().as_secs()).unwrap_or(i64::MAX));
+                    let now = Instant::now();
+                    lanes.add((synced && pulse.asks(now)).then_some(Job::Ping));
+                    self.tools.metrics.watch_age.set(i64::try_from(pulse.age(now).as_secs()).unwrap_or(i64::MAX));
                 }
             }
             if !synced && desk.is_synced() {
@@ -129,9 +153,28 @@ impl Leader {
             }
             lanes.add(desk.take_jobs());
             lanes.start(&self.tools);
-        }
+        };
         lanes.farewell(&mut done).await;
+        end
     }
+
+    /// Our objects cannot be watched: a right that is missing is said; an API server that is away, the watch of pods says.
+    fn on_lost(&self, error: &watcher::Error) {
+        if let Some(inner @ kube::Error::Api(s)) = inner(error)
+            && s.is_forbidden()
+        {
+            self.health.bad("crd", explain_crd(inner));
+        }
+    }
+}
+
+/// Why leading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The signal to stop.
+    Told,
+    /// The CRD was removed.
+    NoCrd,
 }
 
 /// Jobs that wait and jobs that run: looks read logs and may take seconds, so the quick ones have a lane of their own.
@@ -172,7 +215,7 @@ impl Lanes {
 
     fn finished(&mut self, done: &Done) {
         match done {
-            Done::Explained(..) => {}
+            Done::Explained(..) | Done::Deepened(..) => {}
             Done::LookOver(..) | Done::Rechecked(_) => self.looks.running -= 1,
             _ => self.quick.running -= 1,
         }
@@ -221,14 +264,14 @@ async fn list_all(client: &Client, scopes: &[Scope]) -> Result<Vec<CrashDiagnosi
     Ok(all)
 }
 
-/// Objects of ours that are deleted, by us or others.
-fn deletions(client: &Client, scopes: &[Scope]) -> BoxStream<'static, super::book::Key> {
+/// The watch of our own objects: those that are deleted, by us or others; `None` for any other news.
+fn ours(client: &Client, scopes: &[Scope]) -> BoxStream<'static, Result<Option<super::book::Key>, watcher::Error>> {
     let watch = |api: Api<PartialObjectMeta<CrashDiagnosis>>| {
         watcher::watcher(api, watcher::Config::default().page_size(PAGE))
             .default_backoff()
-            .filter_map(|event| {
-                std::future::ready(match event {
-                    Ok(Event::Delete(o)) => {
+            .map(|event| {
+                event.map(|event| match event {
+                    Event::Delete(o) => {
                         Some((o.metadata.namespace.unwrap_or_default(), o.metadata.name.unwrap_or_default()))
                     }
                     _ => None,
@@ -279,13 +322,28 @@ fn explain_crd(error: &kube::Error) -> String {
     }
 }
 
-fn explain_watch(error: &watcher::Error) -> String {
-    let inner = match error {
+/// The client's error within the watcher's.
+fn inner(error: &watcher::Error) -> Option<&kube::Error> {
+    match error {
         watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) | watcher::Error::WatchFailed(e) => {
-            e
+            Some(e)
         }
-        watcher::Error::WatchError(s) => return format!("the API server ended the watch of pods: {}", s.message),
-        watcher::Error::NoResourceVersion => return error.to_string(),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => None,
+    }
+}
+
+/// The API server does not know the resource.
+fn is_missing(error: &watcher::Error) -> bool {
+    matches!(inner(error), Some(kube::Error::Api(s)) if s.is_not_found() || s.code == 404)
+}
+
+fn explain_watch(error: &watcher::Error) -> String {
+    let inner = match (inner(error), error) {
+        (Some(inner), _) => inner,
+        (None, watcher::Error::WatchError(s)) => {
+            return format!("the API server ended the watch of pods: {}", s.message);
+        }
+        (None, _) => return error.to_string(),
     };
     match inner {
         kube::Error::Api(s) if s.is_forbidden() => format!("a right is missing: {}", s.message),

@@ -10,10 +10,13 @@
 
 pub mod book;
 pub mod desk;
+pub mod earlier;
 pub mod elect;
 pub mod incident;
 pub mod lead;
 pub mod owners;
+pub mod pulse;
+pub mod rights;
 pub mod sighting;
 pub mod suspects;
 pub mod work;

@@ -18,6 +18,9 @@ use crate::report::apply::{self, Wanted, Written};
 use crate::report::metrics::Metrics;
 use crate::report::resource::Verdict;
 
+/// Seconds for which a closer look at a crash holds for crashes that look alike.
+const CLOSER_LOOK_EVERY: i64 = 300;
+
 /// A piece of work.
 #[derive(Debug)]
 pub enum Job {
@@ -35,6 +38,8 @@ pub enum Job {
     Recheck(String, String, Option<Arc<Pod>>),
     /// Does the workload of a deserted incident still exist?
     Exists(Key, crate::diagnose::facts::Workload),
+    /// Does the API server answer?
+    Ping,
 }
 
 /// One look at one crash.
@@ -54,6 +59,40 @@ pub struct Look {
     pub owner: Arc<Resolved>,
     /// Read logs.
     pub with_log: bool,
+    /// What a closer look at the same found lately.
+    pub known: Option<Deeper>,
+}
+
+/// What a closer look made of a first verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deeper {
+    /// Reason and confidence of the first verdict.
+    first: (String, String),
+    /// The better verdict, where there was one.
+    better: Option<Verdict>,
+    at: Timestamp,
+}
+
+impl Deeper {
+    /// From both verdicts.
+    pub fn new(first: &Verdict, second: &Verdict, at: Timestamp) -> Self {
+        Self {
+            at,
+            first: (first.reason.clone(), first.confidence.clone()),
+            better: Some(second).filter(|s| *s != first).cloned(),
+        }
+    }
+
+    /// What stands behind a crash is looked at every few minutes, not at each crash.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.as_second() - self.at.as_second() < CLOSER_LOOK_EVERY
+    }
+
+    /// Whether it still holds, since the first verdict came out the same again; and what it then says.
+    pub fn again(&self, first: &Verdict) -> Option<Verdict> {
+        let same = (&self.first.0, &self.first.1) == (&first.reason, &first.confidence);
+        same.then(|| self.better.clone().unwrap_or_else(|| first.clone()))
+    }
 }
 
 /// What came of a job.
@@ -63,6 +102,8 @@ pub enum Done {
     Resolved(String, Box<Resolved>),
     /// Of [`Job::Look`]: an explanation; a better one may follow.
     Explained(Key, String, Box<Verdict>),
+    /// Of [`Job::Look`]: what the closer look made of the first verdict.
+    Deepened(Key, String, Box<Deeper>),
     /// Of [`Job::Look`]: it is over.
     LookOver(Key, String),
     /// Of [`Job::Write`].
@@ -75,6 +116,8 @@ pub enum Done {
     Rechecked(Option<Box<(Arc<Pod>, Cluster)>>),
     /// Of [`Job::Exists`]; `None`: cannot be told.
     Exists(Key, Option<bool>),
+    /// Of [`Job::Ping`].
+    Answered(bool),
 }
 
 /// What the work needs.
@@ -137,6 +180,7 @@ pub async fn work(job: Job, tools: Tools, done: UnboundedSender<Done>) {
             let exists = collect::exists(&tools.reader, &key.0, &workload).await;
             tell(Done::Exists(key, exists));
         }
+        Job::Ping => tell(Done::Answered(tools.client.apiserver_version().await.is_ok())),
     }
 }
 
@@ -150,15 +194,23 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let cluster = builder.finish();
     let Some(first) = explain(&cluster, &look, tools) else { return };
     let verdict = tools.verdict(&first);
-    tell(Done::Explained(look.key.clone(), look.signature.clone(), Box::new(verdict.clone())));
+    let explained = |v| Done::Explained(look.key.clone(), look.signature.clone(), Box::new(v));
+    match look.known.as_ref().and_then(|k| Some((k.again(&verdict)?, k.is_fresh(Timestamp::now())))) {
+        // A repeat costs no more than its log and events.
+        Some((again, true)) => return tell(explained(again)),
+        // What is written stays until the closer look is over, lest its root cause comes and goes.
+        Some((_, false)) => {}
+        None => tell(explained(verdict.clone())),
+    }
 
     let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
     let more = collect::more(&tools.reader, &look.owner, cluster, &subject).await;
-    let Some(cluster) = more else { return };
-    let Some(second) = explain(&cluster, &look, tools) else { return };
-    let refined = tools.verdict(&second);
-    if refined != verdict {
-        tell(Done::Explained(look.key, look.signature, Box::new(refined)));
+    let second = more.and_then(|cluster| explain(&cluster, &look, tools));
+    let refined = second.map_or_else(|| verdict.clone(), |d| tools.verdict(&d));
+    let deeper = Deeper::new(&verdict, &refined, Timestamp::now());
+    tell(Done::Deepened(look.key.clone(), look.signature.clone(), Box::new(deeper)));
+    if refined != verdict || look.known.is_some() {
+        tell(explained(refined));
     }
 }
 
@@ -169,4 +221,28 @@ fn explain(cluster: &Cluster, look: &Look, tools: &Tools) -> Option<diagnose::Di
     let diagnosis = diagnose::diagnose(&Case::new(cluster, pod, container, Timestamp::now()));
     tools.metrics.diagnose.observe(started.elapsed().as_secs_f64());
     Some(diagnosis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::at;
+
+    fn verdict(reason: &str, summary: &str) -> Verdict {
+        Verdict { reason: reason.into(), summary: summary.into(), ..Verdict::default() }
+    }
+
+    #[test]
+    fn a_closer_look_holds_while_the_first_verdict_is_the_same() {
+        let deeper = Deeper::new(&verdict("A", "1 time"), &verdict("A", "because of b"), at(0));
+        assert_eq!(deeper.again(&verdict("A", "2 times")), Some(verdict("A", "because of b")));
+        assert_eq!(deeper.again(&verdict("C", "2 times")), None);
+        assert!(deeper.is_fresh(at(299)) && !deeper.is_fresh(at(300)));
+    }
+
+    #[test]
+    fn a_closer_look_that_found_nothing_leaves_the_newest_verdict() {
+        let deeper = Deeper::new(&verdict("A", "1 time"), &verdict("A", "1 time"), at(0));
+        assert_eq!(deeper.again(&verdict("A", "2 times")), Some(verdict("A", "2 times")));
+    }
 }

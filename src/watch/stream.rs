@@ -1,7 +1,10 @@
 //! The stream of slim pods: one watch per scope, by streaming list where the server has it, else by small pages.
 
+use std::time::Duration;
+
 use futures::stream::{self, BoxStream, StreamExt};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Config, Event};
 use kube::{Api, Client};
 
@@ -11,6 +14,9 @@ use super::slim::SlimPod;
 const PAGE: u32 = 100;
 /// Seconds until the server ends a watch; a dead connection is noticed five seconds after that.
 const WATCH_SECONDS: u32 = 120;
+
+/// Longest pause between two tries to watch.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How the first list is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -70,7 +76,30 @@ fn open(client: &Client, scope: &Scope, streaming: bool) -> BoxStream<'static, R
         Some(ns) => Api::namespaced(client.clone(), ns),
         None => Api::all(client.clone()),
     };
-    watcher::watcher(api, config(scope, streaming)).default_backoff().boxed()
+    watcher::watcher(api, config(scope, streaming)).backoff(Retry::default()).boxed()
+}
+
+/// Pauses between tries, doubled up to [`LONGEST_PAUSE`]: an operator that stays away for long after an outage misses
+/// what is on show for a moment only.
+#[derive(Default)]
+struct Retry {
+    tries: u32,
+}
+
+impl Iterator for Retry {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = Duration::from_millis(500) * (1 << self.tries.min(5));
+        self.tries += 1;
+        Some(pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Retry {
+    fn reset(&mut self) {
+        self.tries = 0;
+    }
 }
 
 fn config(scope: &Scope, streaming: bool) -> Config {
@@ -105,6 +134,15 @@ mod tests {
         assert_eq!((c.label_selector.as_deref(), c.page_size), (Some("app=x"), Some(PAGE)));
         let one = Scope { namespace: Some("shop".into()), exclude: vec!["a".into()], ..Scope::default() };
         assert_eq!(config(&one, true).field_selector, None);
+    }
+
+    #[test]
+    fn tries_become_rarer_but_never_rare() {
+        let mut retry = Retry::default();
+        let pauses: Vec<u64> = retry.by_ref().take(7).map(|p| p.as_secs()).collect();
+        assert_eq!(pauses, [0, 1, 2, 4, 8, 10, 10]);
+        retry.reset();
+        assert_eq!(retry.next(), Some(Duration::from_millis(500)));
     }
 
     #[test]

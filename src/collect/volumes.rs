@@ -19,6 +19,9 @@ pub fn claim_names(pod: &Pod) -> impl Iterator<Item = &str> {
 pub async fn claims(reader: &Reader, pod: &Pod, into: &mut ClusterBuilder) {
     let mut all_answered = true;
     for name in claim_names(pod).take(MAX_CLAIMS) {
+        if into.cluster_mut().claim(&pod.namespace, name).is_some() {
+            continue;
+        }
         match reader.get(Kind::Claim, Some(&pod.namespace), name).await {
             Ok(claim) => drop(into.add_object(claim, "claim")),
             Err(miss) if miss.is_absence() => {}

@@ -12,6 +12,7 @@ use super::book::Key;
 use crate::api::CrashDiagnosisStatus;
 use crate::collect::{self, Reader, Resolved, Subject};
 use crate::diagnose::facts::{Cluster, PastCrash, Pod, Timestamp};
+use crate::diagnose::signature::Signatures;
 use crate::diagnose::{self, Case};
 use crate::evidence::ClusterBuilder;
 use crate::report::apply::{self, Wanted, Written};
@@ -88,6 +89,8 @@ pub struct Tools {
     pub metrics: Arc<Metrics>,
     /// ConfigMaps may be read.
     pub read_config_maps: bool,
+    /// The user's signatures, as they are now.
+    pub signatures: tokio::sync::watch::Receiver<Signatures>,
 }
 
 /// Does a job.
@@ -134,6 +137,7 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let mut builder = ClusterBuilder::new();
     builder.cluster_mut().pods.push((*look.pod).clone());
     builder.cluster_mut().history.clone_from(&look.past);
+    builder.cluster_mut().signatures = tools.signatures.borrow().clone();
     collect::first(&tools.reader, &look.pod, &container, look.with_log, &mut builder).await;
     let cluster = builder.finish();
     let Some(first) = explain(&cluster, &look, tools) else { return };

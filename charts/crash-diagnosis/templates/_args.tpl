@@ -2,6 +2,9 @@
 {{- define "crash-diagnosis.args" -}}
 - run
 - --lease-name={{ include "crash-diagnosis.fullname" . }}
+{{- if .Values.signatures }}
+- --signatures=/etc/crash-diagnosis/signatures
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

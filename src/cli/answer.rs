@@ -12,7 +12,7 @@ use crate::watch::group::{self, Group};
 /// Most pods listed.
 const MAX_PODS: usize = 10;
 /// How many pods of a group are asked before "unknown" is the answer.
-const MAX_ASKED: usize = 5;
+pub const MAX_ASKED: usize = 5;
 
 /// One element of the array that `-o json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -64,12 +64,12 @@ pub struct Answer {
     pub unread: Vec<api::Unread>,
 }
 
-/// Everything that is crashing, diagnosed. `only`: (namespace, pod) to keep to.
-pub fn all(cluster: &Cluster, now: Timestamp, only: Option<&(String, String)>) -> Vec<Answer> {
+/// Everything that is crashing, diagnosed. `only`: pods (namespace, name) to keep to; empty for all.
+pub fn all(cluster: &Cluster, now: Timestamp, only: &[(String, String)]) -> Vec<Answer> {
     let mut groups = group::crashing(cluster, now, &Policy::offline());
-    if let Some((namespace, pod)) = only {
+    if !only.is_empty() {
         for g in &mut groups {
-            g.members.retain(|(p, _)| p.namespace == *namespace && p.name == *pod);
+            g.members.retain(|(p, _)| only.iter().any(|(ns, name)| p.namespace == *ns && p.name == *name));
         }
         groups.retain(|g| !g.members.is_empty());
     }
@@ -78,14 +78,19 @@ pub fn all(cluster: &Cluster, now: Timestamp, only: Option<&(String, String)>) -
 
 fn one(cluster: &Cluster, group: &Group, now: Timestamp) -> Option<Answer> {
     let (pod, container, diagnosis) = representative(cluster, group, now)?;
-    let v = Verdict::from(&diagnosis);
+    Some(of(group, pod, container, &diagnosis))
+}
+
+/// The answer for a group, in the words of the diagnosis of one of its pods.
+pub fn of(group: &Group, pod: &Pod, container: &Container, diagnosis: &Diagnosis) -> Answer {
+    let v = Verdict::from(diagnosis);
     let excerpt = if pod.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v == "true") {
         Vec::new()
     } else {
         v.log_excerpt
     };
     let restarts = |(p, n): &(&Pod, Noticed)| p.container(&n.container).map_or(0, |c| u64::from(c.status.restarts));
-    Some(Answer {
+    Answer {
         namespace: group.namespace.to_owned(),
         workload: resource::workload_ref(group.workload),
         container: group.container.clone(),
@@ -107,7 +112,7 @@ fn one(cluster: &Cluster, group: &Group, now: Timestamp) -> Option<Answer> {
         last_crash: resource::last_crash(pod, container),
         log_excerpt: excerpt,
         unread: v.unread,
-    })
+    }
 }
 
 /// The pod with the newest crash stands for all; where it tells nothing (its log is gone, say), the next that does.

@@ -20,6 +20,7 @@
 //!
 //! Never Secrets: what the kubelet says in its messages is enough.
 
+mod around;
 mod events;
 mod kinds;
 mod logs;
@@ -38,9 +39,10 @@ use kube::Client;
 use kube::api::{GetParams, ListParams};
 use serde_json::Value;
 
-use crate::diagnose::facts::{Cluster, Container, Gap, Pod, Workload};
+use crate::diagnose::facts::{Cluster, Container, Gap, LogSlot, Pod, Workload};
 use crate::evidence::{self, ClusterBuilder};
 
+pub use around::around;
 pub use kinds::Kind;
 pub use owner::{Resolved, resolve};
 pub use wanted::Subject;
@@ -51,6 +53,9 @@ const MAX_BODY: u64 = 16 << 20;
 /// Called with (source, error category) for each thing that could not be read.
 pub type OnMiss = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
 
+/// Called with each object or list that was read, as the API server gave it.
+pub type OnRead = Arc<dyn Fn(Kind, &Value) + Send + Sync>;
+
 /// Reads from the API server, each request bounded in time.
 #[derive(Clone)]
 pub struct Reader {
@@ -59,6 +64,7 @@ pub struct Reader {
     on_miss: Option<OnMiss>,
     /// ConfigMaps may be read.
     config_maps: bool,
+    on_read: Option<OnRead>,
 }
 
 /// Why something could not be read.
@@ -110,7 +116,7 @@ pub struct Select {
 impl Reader {
     /// A reader. `timeout` bounds each request, body included.
     pub fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, on_miss: None, config_maps: false }
+        Self { client, timeout, on_miss: None, on_read: None, config_maps: false }
     }
 
     /// Reports what could not be read.
@@ -124,6 +130,13 @@ impl Reader {
     #[must_use]
     pub fn config_maps(mut self, allowed: bool) -> Self {
         self.config_maps = allowed;
+        self
+    }
+
+    /// Shows what was read to somebody who keeps it (`capture`).
+    #[must_use]
+    pub fn on_read(mut self, hook: OnRead) -> Self {
+        self.on_read = Some(hook);
         self
     }
 
@@ -154,6 +167,9 @@ impl Reader {
             Ok(answer) => answer,
             Err(_) => Err(Miss::timeout(self.timeout)),
         };
+        if let (Ok(value), Some(hook)) = (&answer, &self.on_read) {
+            hook(kind, value);
+        }
         answer.inspect_err(|miss| self.missed(kind.source(), miss))
     }
 
@@ -193,6 +209,13 @@ pub async fn first(reader: &Reader, pod: &Pod, container: &Container, with_log: 
     log.put(into);
 }
 
+/// The log of a container that is not crashing: of the run that goes on.
+pub async fn running_log(reader: &Reader, pod: &Pod, container: &Container, into: &mut ClusterBuilder) {
+    if container.status.container_id.is_some() {
+        logs::of_other(reader, pod, container, LogSlot::Current).await.put(into);
+    }
+}
+
 fn gap(what: &str, object: String, miss: Miss) -> Gap {
     Gap { what: what.into(), object, why: miss.why }
 }
@@ -223,8 +246,9 @@ pub async fn pod_and_events(
         evidence::pod::facts(&pod, &evidence::Owners::default())
     };
     let mut builder = ClusterBuilder::new();
-    if let Ok(list) = events::of_pod(reader, &pod).await {
-        builder.add_object(list, "events");
+    match events::of_pod(reader, &pod).await {
+        Ok(list) => drop(builder.add_object(list, "events")),
+        Err(miss) => builder.add_gap(gap("events", format!("pod {namespace}/{name}"), miss)),
     }
     if pod.node.is_none() {
         volumes::claims(reader, &pod, &mut builder).await;

@@ -19,6 +19,9 @@ pub fn claim_names(pod: &Pod) -> impl Iterator<Item = &str> {
 /// The pod's claims; one that does not exist is simply not there.
 pub async fn claims(reader: &Reader, pod: &Pod, into: &mut ClusterBuilder) {
     for name in claim_names(pod).take(MAX_CLAIMS) {
+        if into.cluster_mut().claim(&pod.namespace, name).is_some() {
+            continue;
+        }
         match reader.get(Kind::Claim, Some(&pod.namespace), name).await {
             Ok(claim) => drop(into.add_object(claim, "claim")),
             // Asked for and not here: it does not exist.

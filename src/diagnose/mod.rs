@@ -13,6 +13,7 @@ pub mod rank;
 pub mod reason;
 mod rhythm;
 mod rollout;
+pub mod signature;
 pub mod stated;
 pub mod stop;
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub fn diagnose(case: &Case) -> Diagnosis {
 
 /// Explains one container by what is known of its own pod.
 fn alone(case: &Case) -> Diagnosis {
-    let findings = causes::RULES.iter().flat_map(|rule| (rule.examine)(case)).collect();
+    // The user's own come first: where all else is equal they win.
+    let mut findings = signature::examine(case);
+    findings.extend(causes::RULES.iter().flat_map(|rule| (rule.examine)(case)));
     rank::rank(case, findings)
 }

@@ -5,6 +5,7 @@ mod builder;
 pub mod config;
 pub mod container;
 pub mod event;
+pub mod harmless;
 pub mod logs;
 pub mod newest;
 pub mod node;

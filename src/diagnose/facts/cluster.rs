@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnose::signature::Signatures;
+
 use super::{Condition, Pod, PodVolume, Timestamp, Workload};
 use super::{Container, Security};
 
@@ -37,6 +39,8 @@ pub struct Cluster {
     pub history: Vec<PastCrash>,
     /// What was looked for and could not be read.
     pub gaps: Vec<Gap>,
+    /// The user's own signatures.
+    pub signatures: Signatures,
 }
 
 /// An event on any object.

@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(builder.add_object(object, "objects.yaml"), 1);
         }
         let now = builder.newest().unwrap();
-        let answers = all(&builder.finish(), now, None);
+        let answers = all(&builder.finish(), now, &[]);
         let wanted = "revision 2 (less than a minute before the first crash) changed: image shopfront:1 -> shopfront:2. Revision 1 still serves (2 ready pods).";
         let printed = serde_json::to_value(&answers).unwrap();
         assert_eq!(printed[0]["change"], wanted);

@@ -319,8 +319,7 @@ impl Desk {
             }
             Done::Explained(key, signature, verdict) => {
                 let Some(entry) = self.book.entries.get_mut(&key) else { return };
-                let count = entry.incident.explain(&signature, *verdict, now);
-                self.metrics_count(&key, &count);
+                entry.incident.explain(&signature, *verdict, now);
                 self.write_if_due(&key, now);
             }
             Done::Deepened(key, signature, deeper) => {
@@ -331,6 +330,8 @@ impl Desk {
             Done::LookOver(key, signature) => {
                 let Some(entry) = self.book.entries.get_mut(&key) else { return };
                 entry.looking.remove(&signature);
+                let count = entry.incident.look_over(&signature);
+                self.metrics_count(&key, &count);
                 self.write_if_due(&key, now);
                 // Where a write is under way, its end is the time to tell of it.
                 if self.book.entries.get(&key).is_some_and(|e| !e.writing) {

@@ -147,7 +147,8 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
             let from = since.or(end.finished)?;
             // Not past its startup probe yet: however long that takes, it is no healthy running.
             let starting = c.startup.is_some() && c.status.started == Some(false);
-            (starting || is_recent(from, now, policy) || is_slow_loop(c, end, from, now, policy))
+            let recent = is_recent(from, now, policy) && !is_past_its_trouble(c, end, from, now, policy);
+            (starting || recent || is_slow_loop(pod, c, cluster, end, now, policy))
                 .then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
         }
         // Waiting for a restart without a back-off, or for its turn after a restart of the sandbox.
@@ -174,12 +175,44 @@ fn is_deliberate(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) 
     c.status.restarts <= 1 && c.status.ready && orderly && !by_kubelet()
 }
 
-/// Restarted more than once, by a fault of its own, and not yet running for as long as it did before it ended.
-fn is_slow_loop(c: &Container, end: &Terminated, from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    let own_fault = end.reason == "OOMKilled" || !matches!(end.exit_code, 0 | 137 | 143);
-    let running = seconds_between(from, now);
+/// Restarted by a fault of its own (or by its probe), and not yet running for as long as it did before it ended. Restarts
+/// that lie further apart than a day come from reboots and upgrades; an OOM kill never does.
+fn is_slow_loop(
+    pod: &Pod,
+    c: &Container,
+    cluster: &Cluster,
+    end: &Terminated,
+    now: Timestamp,
+    policy: &Policy,
+) -> bool {
+    let State::Running { since } = &c.status.state else { return false };
+    let running = since.or(end.finished).and_then(|from| seconds_between(from, now));
     let shorter = running.zip(end.ran_for()).is_some_and(|(now, before)| now < before && now <= policy.slow_loop);
-    c.status.restarts >= 2 && own_fault && shorter
+    if !shorter {
+        return false;
+    }
+    let by_probe = || {
+        cluster.events_of_pod(pod).any(|e| {
+            e.reason == "Killing"
+                && e.container.as_deref() == Some(&c.name)
+                && (e.message.contains("failed liveness probe") || e.message.contains("failed startup probe"))
+        })
+    };
+    if end.reason == "OOMKilled" || by_probe() {
+        return true;
+    }
+    let age = pod.created.and_then(|t| seconds_between(t, now));
+    let often = age.is_none_or(|age| age / i64::from(c.status.restarts.max(1)) <= 24 * 3600);
+    let needed = if matches!(end.exit_code, 0 | 137 | 143) { 4 } else { 1 };
+    often && c.status.restarts >= needed
+}
+
+/// Seen in files only: it has run for much longer than the run that crashed, and is ready. So the trouble was one of the start
+/// (a peer that was not up yet), and is over.
+fn is_past_its_trouble(c: &Container, end: &Terminated, from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
+    let running = seconds_between(from, now).unwrap_or_default();
+    let longer = end.ran_for().is_some_and(|before| running >= 120 && running > 3 * before);
+    policy.slow_loop > 0 && c.status.ready && end.reason != "OOMKilled" && longer
 }
 
 /// Whether an end is a crash, given what the restart policy makes of it.

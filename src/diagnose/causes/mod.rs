@@ -1,6 +1,7 @@
 //! The rules, one small file per reason or family of reasons, and the table that lists them.
 
 pub mod ended;
+pub mod evicted;
 pub mod memory;
 pub mod node;
 pub mod probe;
@@ -52,11 +53,16 @@ pub static RULES: &[Rule] = &[
     // The node.
     Rule { reasons: &[Reason::NodeFault], examine: node::conditions::examine },
     Rule { reasons: &[Reason::NodeFault], examine: node::siblings::examine },
+    Rule { reasons: &[Reason::SandboxFailed], examine: node::sandbox::examine },
     // Memory.
     Rule { reasons: &[Reason::RuntimeHeapExceedsLimit], examine: memory::heap::examine },
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },
     Rule { reasons: &[Reason::MemoryLimitExceeded, Reason::NodePressureEviction], examine: memory::oom::examine },
     Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: memory::exhausted::examine },
+    // The kubelet ended or refused the pod as a whole.
+    Rule { reasons: &[Reason::EphemeralStorageExceeded], examine: evicted::storage::examine },
+    Rule { reasons: &[Reason::NodePressureEviction], examine: evicted::pressure::examine },
+    Rule { reasons: &[Reason::DeadlineExceeded], examine: evicted::deadline::examine },
     // Probes.
     Rule {
         reasons: &[

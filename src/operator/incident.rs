@@ -192,9 +192,9 @@ impl Incident {
         let pod = self.pods.entry(s.uid.clone()).or_default();
         let was_in_trouble = pod.down || pod.restored;
         let first_time = !known || pod.restored;
-        let is_new =
-            |c: &&SeenCrash| !pod.ids.contains(&c.id) && !(first_time && self.earlier.counted(&s.pod, c, pod.last_at));
-        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(is_new).collect();
+        let is_known =
+            |c: &&SeenCrash| pod.ids.contains(&c.id) || (first_time && self.earlier.counted(&s.pod, c, pod.last_at));
+        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| !is_known(c)).collect();
         pod.unwritten += fresh.len();
         pod.update(s);
         if was_in_trouble && !s.down && fresh.is_empty() {

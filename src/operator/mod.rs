@@ -14,6 +14,8 @@ pub mod earlier;
 pub mod elect;
 pub mod incident;
 pub mod lead;
+#[cfg(test)]
+mod life_tests;
 pub mod owners;
 pub mod pulse;
 pub mod rights;

@@ -12,7 +12,7 @@ use crate::watch::group::{self, Group};
 /// Most pods listed.
 const MAX_PODS: usize = 10;
 /// How many pods of a group are asked before "unknown" is the answer.
-const MAX_ASKED: usize = 5;
+pub const MAX_ASKED: usize = 5;
 
 /// One element of the array that `-o json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -64,12 +64,12 @@ pub struct Answer {
     pub unread: Vec<api::Unread>,
 }
 
-/// Everything that is crashing, diagnosed. `only`: (namespace, pod) to keep to.
-pub fn all(cluster: &Cluster, now: Timestamp, only: Option<&(String, String)>) -> Vec<Answer> {
+/// Everything that is crashing, diagnosed. `only`: pods (namespace, name) to keep to; empty for all.
+pub fn all(cluster: &Cluster, now: Timestamp, only: &[(String, String)]) -> Vec<Answer> {
     let mut groups = group::crashing(cluster, now, &Policy::offline());
-    if let Some((namespace, pod)) = only {
+    if !only.is_empty() {
         for g in &mut groups {
-            g.members.retain(|(p, _)| p.namespace == *namespace && p.name == *pod);
+            g.members.retain(|(p, _)| only.iter().any(|(ns, name)| p.namespace == *ns && p.name == *name));
         }
         groups.retain(|g| !g.members.is_empty());
     }
@@ -78,14 +78,19 @@ pub fn all(cluster: &Cluster, now: Timestamp, only: Option<&(String, String)>) -
 
 fn one(cluster: &Cluster, group: &Group, now: Timestamp) -> Option<Answer> {
     let (pod, container, diagnosis) = representative(cluster, group, now)?;
-    let v = Verdict::from(&diagnosis);
+    Some(of(group, pod, container, &diagnosis))
+}
+
+/// The answer for a group, in the words of the diagnosis of one of its pods.
+pub fn of(group: &Group, pod: &Pod, container: &Container, diagnosis: &Diagnosis) -> Answer {
+    let v = Verdict::from(diagnosis);
     let excerpt = if pod.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v == "true") {
         Vec::new()
     } else {
         v.log_excerpt
     };
     let restarts = |(p, n): &(&Pod, Noticed)| p.container(&n.container).map_or(0, |c| u64::from(c.status.restarts));
-    Some(Answer {
+    Answer {
         namespace: group.namespace.to_owned(),
         workload: resource::workload_ref(group.workload),
         container: group.container.clone(),
@@ -107,7 +112,7 @@ fn one(cluster: &Cluster, group: &Group, now: Timestamp) -> Option<Answer> {
         last_crash: resource::last_crash(pod, container),
         log_excerpt: excerpt,
         unread: v.unread,
-    })
+    }
 }
 
 /// The pod with the newest crash stands for all; where it tells nothing (its log is gone, say), the next that does.
@@ -148,5 +153,58 @@ fn affected(pod: &Pod, noticed: &Noticed) -> api::AffectedPod {
             .map(resource::whole_seconds)
             .map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time),
         ..api::AffectedPod::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::table;
+    use crate::evidence::ClusterBuilder;
+    use serde_json::{Value, json};
+
+    fn set(name: &str, revision: &str, created: &str, ready: i64, image: &str) -> Value {
+        json!({"kind": "ReplicaSet", "apiVersion": "apps/v1",
+            "metadata": {"namespace": "shop", "name": name, "creationTimestamp": created,
+                "annotations": {"deployment.kubernetes.io/revision": revision},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "shopfront", "uid": "d", "controller": true}]},
+            "spec": {"replicas": ready.max(1), "selector": {"matchLabels": {"app": "shopfront"}},
+                "template": {"spec": {"containers": [{"name": "main", "image": image}]}}},
+            "status": {"replicas": ready.max(1), "readyReplicas": ready}})
+    }
+
+    #[test]
+    fn a_rollout_in_files_shows_what_it_changed() {
+        let mut builder = ClusterBuilder::new();
+        let pod = json!({"kind": "Pod", "apiVersion": "v1",
+            "metadata": {"namespace": "shop", "name": "shopfront-b-x1", "uid": "p", "creationTimestamp": "2025-03-01T10:00:00Z",
+                "labels": {"app": "shopfront", "pod-template-hash": "b"},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "shopfront-b", "uid": "r", "controller": true}]},
+            "spec": {"nodeName": "n1", "containers": [{"name": "main", "image": "shopfront:2"}]},
+            "status": {"phase": "Running", "startTime": "2025-03-01T10:00:00Z", "containerStatuses": [{"name": "main", "image": "shopfront:2",
+                "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}},
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": "2025-03-01T10:01:05Z", "finishedAt": "2025-03-01T10:01:06Z"}}}]}});
+        let sets = [
+            set("shopfront-a", "1", "2025-02-01T10:00:00Z", 2, "shopfront:1"),
+            set("shopfront-b", "2", "2025-03-01T10:00:00Z", 0, "shopfront:2"),
+        ];
+        for object in sets.into_iter().chain([pod]) {
+            assert_eq!(builder.add_object(object, "objects.yaml"), 1);
+        }
+        let now = builder.newest().unwrap();
+        let answers = all(&builder.finish(), now, &[]);
+        let wanted = "revision 2 (less than a minute before the first crash) changed: image shopfront:1 -> shopfront:2. Revision 1 still serves (2 ready pods).";
+        let printed = serde_json::to_value(&answers).unwrap();
+        assert_eq!(printed[0]["change"], wanted);
+        assert!(
+            printed[0]["remediation"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|r| r["command"] == "kubectl -n shop rollout undo deployment/shopfront")
+        );
+        let text = table::render(&answers, now, &table::Style { colour: false, width: 400 });
+        assert!(text.contains(&format!("  Changed: {wanted}\n")), "{text}");
     }
 }

@@ -1,35 +1,72 @@
-//! `diagnose -f PATH...`: the engine on files, without a cluster.
+//! `diagnose`: the engine on files (`-f`), or on a cluster as it is now (`--live`).
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
 use crate::diagnose::facts::Timestamp;
+use crate::diagnose::signature::Signatures;
 
 use super::answer::{self, Answer};
-use super::{input, table};
+use super::live::{self, Scope};
+use super::{cluster, input, signatures, table};
 
 /// Exit code for input that cannot be used.
 const UNUSABLE: u8 = 2;
 
-/// Say why containers crash, from files or from the cluster.
+/// Flags of `diagnose`.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("from").required(true).args(["files", "live"]), after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Files and folders: objects (YAML or JSON), our own bundles, `kubectl cluster-info dump`, must-gather
-    #[arg(short = 'f', long = "file", value_name = "PATH", num_args = 1.., required = true)]
+    /// Files and folders: objects (YAML or JSON), bundles of `capture`, `kubectl cluster-info dump`, must-gather
+    #[arg(short = 'f', long = "file", value_name = "PATH", num_args = 1.., help_heading = "From files")]
     files: Vec<PathBuf>,
-    /// Only this pod
-    #[arg(long, value_name = "NS/NAME")]
+    /// Only this pod; default: all, or of a bundle the one that was captured
+    #[arg(long, value_name = "NS/NAME", conflicts_with = "live", help_heading = "From files")]
     pod: Option<String>,
     /// What time it is (RFC 3339); default: the newest time in the input
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", conflicts_with = "live", help_heading = "From files")]
     now: Option<Timestamp>,
+    /// Look at the cluster of the kubeconfig; reads only, and installs nothing
+    #[arg(long, help_heading = "Cluster")]
+    live: bool,
+    /// The namespace; default: that of the kubeconfig's context
+    #[arg(
+        short,
+        long,
+        value_name = "NS",
+        requires = "live",
+        conflicts_with = "all_namespaces",
+        help_heading = "Cluster"
+    )]
+    namespace: Option<String>,
+    /// All namespaces
+    #[arg(short = 'A', long, requires = "live", conflicts_with = "name", help_heading = "Cluster")]
+    all_namespaces: bool,
+    #[command(flatten)]
+    cluster: cluster::Flags,
+    /// Only this pod of the cluster
+    #[arg(value_name = "POD", requires = "live")]
+    name: Option<String>,
+    /// Your own signatures: a YAML file, or a folder of them
+    #[arg(long, env = "CRASH_DIAGNOSIS_SIGNATURES", value_name = "PATH")]
+    signatures: Option<PathBuf>,
     /// How to print
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  crash-diagnosis diagnose --live -n shop            what is crashing in a namespace, and why
+  crash-diagnosis diagnose --live -A -o json         the whole cluster, for a script
+  crash-diagnosis diagnose --live -n shop web-5d9c   one pod
+  kubectl get pods,events -A -o yaml > all.yaml && crash-diagnosis diagnose -f all.yaml
+  kubectl cluster-info dump -A --output-directory=dump && crash-diagnosis diagnose -f dump
+
+Exit status: 0 it was looked (also when nothing is crashing), 2 the input or the cluster cannot be used, 1 anything else.";
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,23 +81,59 @@ pub enum Output {
 
 /// Runs it.
 pub fn main(args: &Args) -> anyhow::Result<ExitCode> {
-    let input = match input::read(&args.files) {
-        Ok(input) => input,
-        Err(why) => return Ok(unusable(&why.to_string())),
+    let signatures = match &args.signatures {
+        Some(path) => load_signatures(path),
+        None => Signatures::default(),
     };
+    let outcome = if args.live { from_cluster(args, &signatures) } else { from_files(args, signatures) };
+    match outcome {
+        Ok((answers, now)) => print(&answers, args.output, now)?,
+        Err(why) => return Ok(unusable(&why)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Each problem is a line; what loads is used.
+fn load_signatures(path: &Path) -> Signatures {
+    let loaded = signatures::load(path);
+    for problem in &loaded.problems {
+        eprintln!("crash-diagnosis: signature left out: {problem}");
+    }
+    loaded.signatures
+}
+
+fn from_files(args: &Args, signatures: Signatures) -> Result<(Vec<Answer>, Timestamp), String> {
+    let input = input::read(&args.files).map_err(|e| e.to_string())?;
     for skipped in &input.skipped {
         eprintln!("crash-diagnosis: left out {skipped}");
     }
     let now = args.now.or(input.taken_at).or(input.builder.newest()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let cluster = input.builder.finish();
-    let only = match args.pod.as_deref().map(|wanted| find_pod(&cluster, wanted)) {
-        Some(Err(why)) => return Ok(unusable(&why)),
-        Some(Ok(pod)) => Some(pod),
-        None => None,
+    let mut cluster = input.builder.finish();
+    cluster.signatures = signatures;
+    let wanted = match &args.pod {
+        Some(wanted) => vec![find_pod(&cluster, wanted)?],
+        None => input.subjects,
     };
-    let answers = answer::all(&cluster, now, only.as_ref());
-    print(&answers, args.output, now)?;
-    Ok(ExitCode::SUCCESS)
+    Ok((answer::all(&cluster, now, &wanted), now))
+}
+
+fn from_cluster(args: &Args, signatures: &Signatures) -> Result<(Vec<Answer>, Timestamp), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| e.to_string())?;
+    let answers = runtime.block_on(async {
+        let at = cluster::open(&args.cluster).await?;
+        let namespace = || args.namespace.clone().unwrap_or_else(|| at.namespace.clone());
+        let scope = match &args.name {
+            _ if args.all_namespaces => Scope::All,
+            Some(name) => Scope::Pod(namespace(), name.clone()),
+            None => Scope::Namespace(namespace()),
+        };
+        let mut answers = Vec::new();
+        live::look(&at, &scope, signatures, |looked| answers.push(looked.answer)).await?;
+        Ok::<_, String>(answers)
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    Ok((answers?, Timestamp::now()))
 }
 
 fn unusable(why: &str) -> ExitCode {

@@ -1,11 +1,16 @@
 //! The front doors: run, diagnose, capture, causes, crd.
 
 mod answer;
+mod bundle_dir;
+pub mod capture;
 pub mod causes;
+mod cluster;
 pub mod diagnose;
 mod input;
+mod live;
 pub mod pages;
 pub mod run;
+mod signatures;
 mod table;
 
 use std::process::ExitCode;
@@ -24,8 +29,10 @@ struct Cli {
 enum Command {
     /// The operator: watch all pods, write a CrashDiagnosis, Events and metrics for each crash loop
     Run(Box<run::Args>),
-    /// Say why containers crash, from files
-    Diagnose(diagnose::Args),
+    /// Say why containers crash, from files or from the cluster of the kubeconfig
+    Diagnose(Box<diagnose::Args>),
+    /// Write a redacted bundle of one pod, which `diagnose -f` reads
+    Capture(capture::Args),
     /// List what can be diagnosed, or explain one reason in full
     Causes(causes::Args),
     /// Print the CustomResourceDefinition
@@ -37,6 +44,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Diagnose(args) => diagnose::main(&args),
+        Command::Capture(args) => capture::main(&args),
         Command::Causes(args) => causes::main(&args),
         Command::Crd => crd(),
     };

@@ -1,5 +1,6 @@
 //! `crash-diagnosis run`: the composition root of the operator.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::report::metrics::Metrics;
 use crate::telemetry::{self, LogFormat};
 use crate::watch::detect::Policy;
 use crate::watch::stream::{Listing, Scope};
+
+use super::signatures;
 
 /// Flags of `run`; each can be given as an environment variable as well.
 #[derive(ClapArgs, Clone, Debug)]
@@ -63,6 +66,9 @@ pub struct Args {
     /// Read names and keys of ConfigMaps to suggest near misses (needs the right to read ConfigMaps; values are dropped)
     #[arg(long, env = "CRASH_DIAGNOSIS_READ_CONFIGMAPS", default_value_t = false)]
     pub read_configmaps: bool,
+    /// Your own signatures: a YAML file, or a folder of them; read again within a minute when they change
+    #[arg(long, env = "CRASH_DIAGNOSIS_SIGNATURES", value_name = "PATH")]
+    pub signatures: Option<PathBuf>,
     /// Crashes looked into at the same time
     #[arg(long, env = "CRASH_DIAGNOSIS_WORKERS", default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: u16,
@@ -178,12 +184,14 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let serving = tokio::spawn(health::serve(args.listen, health.clone(), metrics.clone()));
     let (failures, refused) = (metrics.evidence_failures.clone(), health.clone());
-    let reader = Reader::new(client.clone(), args.request_timeout).on_miss(Arc::new(move |source, error| {
-        failures.with_label_values(&[source, error]).inc();
-        if error == "Forbidden" {
-            refused.refused();
-        }
-    }));
+    let reader = Reader::new(client.clone(), args.request_timeout).config_maps(args.read_configmaps).on_miss(Arc::new(
+        move |source, error| {
+            failures.with_label_values(&[source, error]).inc();
+            if error == "Forbidden" {
+                refused.refused();
+            }
+        },
+    ));
     let scopes = args.scopes();
     tokio::spawn(rights::watch_over(client.clone(), args.needs(&scopes), health.clone()));
     let leader = Leader {
@@ -191,8 +199,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
             client,
             reader,
             metrics: metrics.clone(),
-            read_config_maps: args.read_configmaps,
             log_excerpts: !args.no_log_excerpts,
+            signatures: signatures::reload::follow(args.signatures.clone(), metrics.clone()),
         },
         rules: args.rules(&scopes),
         scopes,

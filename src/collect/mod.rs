@@ -20,30 +20,41 @@
 //!
 //! Never Secrets: what the kubelet says in its messages is enough.
 
+mod around;
 mod events;
 mod kinds;
 mod logs;
 mod owner;
+#[cfg(test)]
+mod reader_tests;
 mod volumes;
 mod wanted;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::AsyncReadExt;
 use kube::Client;
 use kube::api::{GetParams, ListParams};
 use serde_json::Value;
 
-use crate::diagnose::facts::{Cluster, Container, Gap, Pod, Workload};
-use crate::diagnose::{Cause, Diagnosis};
+use crate::diagnose::facts::{Cluster, Container, Gap, LogSlot, Pod, Workload};
 use crate::evidence::{self, ClusterBuilder};
 
+pub use around::around;
 pub use kinds::Kind;
 pub use owner::{Resolved, resolve};
 pub use wanted::Subject;
 
+/// Longest answer read, bytes.
+const MAX_BODY: u64 = 16 << 20;
+
 /// Called with (source, error category) for each thing that could not be read.
 pub type OnMiss = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
+
+/// Called with each object or list that was read, as the API server gave it.
+pub type OnRead = Arc<dyn Fn(Kind, &Value) + Send + Sync>;
 
 /// Reads from the API server, each request bounded in time.
 #[derive(Clone)]
@@ -51,6 +62,9 @@ pub struct Reader {
     client: Client,
     timeout: Duration,
     on_miss: Option<OnMiss>,
+    /// ConfigMaps may be read.
+    config_maps: bool,
+    on_read: Option<OnRead>,
 }
 
 /// Why something could not be read.
@@ -102,13 +116,27 @@ pub struct Select {
 impl Reader {
     /// A reader. `timeout` bounds each request, body included.
     pub fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, on_miss: None }
+        Self { client, timeout, on_miss: None, on_read: None, config_maps: false }
     }
 
     /// Reports what could not be read.
     #[must_use]
     pub fn on_miss(mut self, hook: OnMiss) -> Self {
         self.on_miss = Some(hook);
+        self
+    }
+
+    /// ConfigMaps may be read (`--read-configmaps`).
+    #[must_use]
+    pub fn config_maps(mut self, allowed: bool) -> Self {
+        self.config_maps = allowed;
+        self
+    }
+
+    /// Shows what was read to somebody who keeps it (`capture`).
+    #[must_use]
+    pub fn on_read(mut self, hook: OnRead) -> Self {
+        self.on_read = Some(hook);
         self
     }
 
@@ -135,12 +163,29 @@ impl Reader {
         let Ok(request) = request else {
             return Err(Miss { category: "Api", why: "the request could not be made".into() });
         };
-        let answer = match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Miss::of(&error)),
+        let answer = match tokio::time::timeout(self.timeout, self.body(request)).await {
+            Ok(answer) => answer,
             Err(_) => Err(Miss::timeout(self.timeout)),
         };
+        if let (Ok(value), Some(hook)) = (&answer, &self.on_read) {
+            hook(kind, value);
+        }
         answer.inspect_err(|miss| self.missed(kind.source(), miss))
+    }
+
+    /// Ten revisions of the largest pod template that the API takes are 15 MiB; nothing that is wanted here is larger.
+    async fn body(&self, request: http::Request<Vec<u8>>) -> Result<Value, Miss> {
+        let stream = self.client.request_stream(request).await.map_err(|e| Miss::of(&e))?;
+        let mut bytes = Vec::new();
+        let mut bounded = pin!(stream.take(MAX_BODY));
+        bounded.read_to_end(&mut bytes).await.map_err(|e| Miss::of(&kube::Error::ReadEvents(e)))?;
+        if bytes.len() as u64 == MAX_BODY {
+            return Err(Miss {
+                category: "TooLarge",
+                why: format!("the answer is longer than {} MiB", MAX_BODY >> 20),
+            });
+        }
+        serde_json::from_slice(&bytes).map_err(|e| Miss::of(&kube::Error::SerdeError(e)))
     }
 
     fn missed(&self, source: &'static str, miss: &Miss) {
@@ -164,30 +209,26 @@ pub async fn first(reader: &Reader, pod: &Pod, container: &Container, with_log: 
     log.put(into);
 }
 
+/// The log of a container that is not crashing: of the run that goes on.
+pub async fn running_log(reader: &Reader, pod: &Pod, container: &Container, into: &mut ClusterBuilder) {
+    if container.status.container_id.is_some() {
+        logs::of_other(reader, pod, container, LogSlot::Current).await.put(into);
+    }
+}
+
 fn gap(what: &str, object: String, miss: Miss) -> Gap {
     Gap { what: what.into(), object, why: miss.why }
 }
 
 /// What a first diagnosis asks for, added to the facts; `None` where it asks for nothing.
-pub async fn more(
-    reader: &Reader,
-    pod: &Pod,
-    owner: &Resolved,
-    first: &Diagnosis,
-    cluster: Cluster,
-    subject: &Subject<'_>,
-) -> Option<Cluster> {
-    let claims = volumes::claim_names(pod).next().is_some() && first.cause() == Cause::VolumeIssue;
+pub async fn more(reader: &Reader, owner: &Resolved, cluster: Cluster, subject: &Subject<'_>) -> Option<Cluster> {
     let mut builder = ClusterBuilder::new();
     *builder.cluster_mut() = cluster;
     for object in &owner.objects {
         builder.add_object(object.clone(), "owner");
     }
-    if claims {
-        volumes::claims(reader, pod, &mut builder).await;
-    }
     let (cluster, answered) = wanted::answer(reader, subject, builder.finish()).await;
-    (claims || answered || !owner.objects.is_empty()).then_some(cluster)
+    (answered || !owner.objects.is_empty()).then_some(cluster)
 }
 
 /// A pod that may be stuck, with its events and, while it has no node, its claims. `None`: it is gone, or cannot be read.
@@ -205,8 +246,9 @@ pub async fn pod_and_events(
         evidence::pod::facts(&pod, &evidence::Owners::default())
     };
     let mut builder = ClusterBuilder::new();
-    if let Ok(list) = events::of_pod(reader, &pod).await {
-        builder.add_object(list, "events");
+    match events::of_pod(reader, &pod).await {
+        Ok(list) => drop(builder.add_object(list, "events")),
+        Err(miss) => builder.add_gap(gap("events", format!("pod {namespace}/{name}"), miss)),
     }
     if pod.node.is_none() {
         volumes::claims(reader, &pod, &mut builder).await;

@@ -42,7 +42,7 @@ pub async fn answer(reader: &Reader, subject: &Subject<'_>, mut cluster: Cluster
     let mut asked = BTreeSet::new();
     for _ in 0..MAX_ROUNDS {
         let mut wishes = wishes(&cluster, subject);
-        wishes.retain(|w| !asked.contains(&w.key()) && (subject.with_logs || !matches!(w, Want::Log { .. })));
+        wishes.retain(|w| !asked.contains(&w.key()) && is_allowed(w, reader, subject));
         wishes.truncate(MAX_REQUESTS.saturating_sub(asked.len()));
         if wishes.is_empty() {
             break;
@@ -57,6 +57,14 @@ pub async fn answer(reader: &Reader, subject: &Subject<'_>, mut cluster: Cluster
         cluster = builder.finish();
     }
     (cluster, !asked.is_empty())
+}
+
+fn is_allowed(wish: &Want, reader: &Reader, subject: &Subject) -> bool {
+    match wish {
+        Want::Log { .. } => subject.with_logs,
+        Want::Object { kind: "ConfigMap", .. } => reader.config_maps,
+        _ => true,
+    }
 }
 
 fn wishes(cluster: &Cluster, subject: &Subject) -> Vec<Want> {
@@ -112,6 +120,7 @@ async fn read(reader: &Reader, cluster: &Cluster, wish: &Want) -> Result<Answer,
         Want::Labelled { kind, namespace, labels } => {
             list(kind, Some(namespace), wants::selector(labels), none()).await
         }
+        Want::All { kind } => list(kind, None, none(), none()).await,
         Want::Named { kind, name } => list(kind, None, none(), format!("metadata.name={name}")).await,
         Want::At { kind, ip } => {
             let field = if *kind == "Pod" { "status.podIP" } else { "spec.clusterIP" };
@@ -156,9 +165,20 @@ mod tests {
 
     #[test]
     fn every_kind_that_is_asked_for_can_be_read() {
-        for kind in
-            ["Pod", "Service", "Node", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"]
-        {
+        for kind in [
+            "Pod",
+            "Service",
+            "Node",
+            "Deployment",
+            "StatefulSet",
+            "DaemonSet",
+            "ReplicaSet",
+            "ControllerRevision",
+            "PersistentVolumeClaim",
+            "PersistentVolume",
+            "StorageClass",
+            "VolumeAttachment",
+        ] {
             assert!(Kind::named(kind).is_some(), "{kind}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::facts::{Cluster, Container, Event, Log, LogSlot, Pod, State, Terminated, Timestamp};
+use super::facts::{Cluster, Container, Event, Log, LogSlot, PastCrash, Pod, State, Terminated, Timestamp};
 use super::log::{self, LogReport};
 
 /// The container to explain, everything known around it, and "now".
@@ -39,6 +39,19 @@ impl<'a> Case<'a> {
             State::Terminated(_) => self.container.status.last.as_ref(),
             _ => None,
         }
+    }
+
+    /// Earlier crashes of this container in any pod of the workload, as the history has them; those that status still shows
+    /// are left out.
+    pub fn past(&self) -> impl DoubleEndedIterator<Item = &'a PastCrash> {
+        let end = |t: Option<&Terminated>| t.and_then(|t| t.finished).map(Timestamp::as_second);
+        let shown = [end(self.crash()), end(self.earlier_crash())];
+        let name = self.container.name.as_str();
+        let pod = self.pod.name.as_str();
+        self.cluster.history.iter().filter(move |p| {
+            let is_shown = p.pod == pod && p.finished.is_some_and(|f| shown.contains(&Some(f.as_second())));
+            p.container == name && !is_shown
+        })
     }
 
     /// Reason and message of a waiting container; empty strings otherwise.

@@ -36,8 +36,12 @@ pub enum Basis {
     Inferred,
     /// The program itself said, last and fatally, why it ended; or the arithmetic admits one reading only.
     Explained,
+    /// A signature of the user says what a line of the log means.
+    Declared,
     /// Kubelet, kernel or runtime state the mechanism.
     Stated,
+    /// A signature of the user says what the words of kubelet or runtime mean.
+    Overruling,
 }
 
 /// Where a piece of evidence comes from. Public names.

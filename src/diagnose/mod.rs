@@ -11,7 +11,9 @@ pub mod log;
 pub mod near;
 pub mod rank;
 pub mod reason;
+mod rhythm;
 mod rollout;
+pub mod signature;
 pub mod stated;
 pub mod stop;
 #[cfg(test)]
@@ -28,11 +30,15 @@ pub use reason::{Cause, Reason};
 pub fn diagnose(case: &Case) -> Diagnosis {
     let mut diagnosis = alone(case);
     upstream::attach(case, &mut diagnosis);
+    rollout::attach(case, &mut diagnosis);
+    rhythm::attach(case, &mut diagnosis);
     diagnosis
 }
 
 /// Explains one container by what is known of its own pod.
 fn alone(case: &Case) -> Diagnosis {
-    let findings = causes::RULES.iter().flat_map(|rule| (rule.examine)(case)).collect();
+    // The user's own come first: where all else is equal they win.
+    let mut findings = signature::examine(case);
+    findings.extend(causes::RULES.iter().flat_map(|rule| (rule.examine)(case)));
     rank::rank(case, findings)
 }

@@ -1,6 +1,6 @@
 //! Which finding wins. Precedence lives here alone: a rule never looks at another rule.
 //!
-//! Order: basis (Stated > Explained > Inferred > Symptom > Generic), then confidence, then the order of `causes::RULES`
+//! Order: basis (Overruling > Stated > Declared > Explained > Inferred > Symptom > Generic), then confidence, then the order of `causes::RULES`
 //! (more specific rules stand first). [`EXPLAINS`] lists the exceptions: pairs where one reading explains the other away.
 
 use super::{Alternative, Basis, Case, Confidence, Diagnosis, Evidence, Finding, Reason, Remedy, Source};

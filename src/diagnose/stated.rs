@@ -89,12 +89,32 @@ pub fn pod_is_stuck(case: &Case) -> bool {
     waits && case.pod.phase == "Pending"
 }
 
+/// A pod comes up in steps: placed, volumes attached and mounted, sandbox made, images pulled, containers made.
+/// An event of a later step shows that what stood in the way before is over.
+fn step(reason: &str) -> Option<u8> {
+    Some(match reason {
+        "FailedScheduling" => 0,
+        "Scheduled" => 1,
+        "FailedAttachVolume" | "FailedMount" | "FailedMapVolume" => 2,
+        "FailedCreatePodSandBox" | "NetworkNotReady" | "FailedPodSandBoxStatus" => 3,
+        "Pulling" | "Pulled" | "Created" | "Started" => 4,
+        _ => return None,
+    })
+}
+
+/// Whether the pod has come further since.
+fn is_over(case: &Case, event: &Event) -> bool {
+    let Some(at) = step(&event.reason) else { return false };
+    case.pod_events().any(|e| step(&e.reason).is_some_and(|s| s > at) && e.last > event.last)
+}
+
 /// Warnings (and the few Normal ones that matter) on the pod with one of these reasons, newest first, while it is stuck.
 pub fn on_stuck_pod<'a>(case: &Case<'a>, reasons: &'static [&'static str]) -> Vec<Said<'a>> {
     if !pod_is_stuck(case) {
         return Vec::new();
     }
-    let mut events: Vec<&Event> = case.pod_events().filter(|e| reasons.contains(&e.reason.as_str())).collect();
+    let standing = |e: &&Event| reasons.contains(&e.reason.as_str()) && !is_over(case, e);
+    let mut events: Vec<&Event> = case.pod_events().filter(standing).collect();
     events.sort_by_key(|e| std::cmp::Reverse((e.last, e.count)));
     events.into_iter().map(of_event).collect()
 }

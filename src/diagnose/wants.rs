@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::causes::node;
+use super::causes::{node, volume};
 use super::facts::LogSlot;
 use super::{Case, Diagnosis, rollout, upstream};
 
@@ -17,7 +17,7 @@ const MOST: usize = 4;
 pub enum Want {
     /// One object.
     Object {
-        /// Kind: `Service`, `Node`.
+        /// Kind: `Service`, `Node`, `Pod`, `PersistentVolumeClaim`, `PersistentVolume`, `StorageClass`.
         kind: &'static str,
         /// Namespace; empty for cluster-scoped kinds.
         namespace: String,
@@ -26,12 +26,17 @@ pub enum Want {
     },
     /// The objects of a kind in a namespace that carry these labels (all of them, where there are none), at most a few hundred.
     Labelled {
-        /// Kind: `Pod`, `Service`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`.
+        /// Kind: `Pod`, `Service`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`.
         kind: &'static str,
         /// Namespace.
         namespace: String,
         /// Labels.
         labels: BTreeMap<String, String>,
+    },
+    /// All objects of a cluster-scoped kind, at most a few hundred.
+    All {
+        /// Kind: `StorageClass`, `PersistentVolume`, `VolumeAttachment`.
+        kind: &'static str,
     },
     /// Objects of this name in any namespace (field `metadata.name`).
     Named {
@@ -81,6 +86,7 @@ impl Want {
             Self::Object { kind, namespace, name } => format!("{kind}/{namespace}/{name}"),
             Self::Labelled { kind, namespace, labels } if labels.is_empty() => format!("{kind}/{namespace}"),
             Self::Labelled { kind, namespace, labels } => format!("{kind}/{namespace}?{}", selector(labels)),
+            Self::All { kind } => (*kind).to_owned(),
             Self::Named { kind, name } => format!("{kind}/*/{name}"),
             Self::At { kind, ip } => format!("{kind}@{ip}"),
             Self::Slices { namespace, service } => format!("EndpointSlice/{namespace}/{service}"),
@@ -98,6 +104,7 @@ pub fn selector(labels: &BTreeMap<String, String>) -> String {
 /// What would make `diagnosis` better, the most useful first, at most four; empty: nothing that is not known already.
 pub fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let mut all = upstream::wants(case, diagnosis);
+    all.extend(volume::wants(case, diagnosis));
     all.extend(node::wants(case, diagnosis));
     all.extend(rollout::wants(case, diagnosis));
     let mut fresh: Vec<Want> = Vec::new();

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::diagnose::facts::{Cluster, Gap, Log, Timestamp, WorkloadFacts};
 
+use super::owners::Owners;
 use super::service::Behind;
-use super::workload::Owners;
 use super::{config, event, logs, newest, node, pod, service, text, volume, workload};
 
 /// Collects evidence; [`ClusterBuilder::finish`] makes facts of it. One bad object costs that object only.

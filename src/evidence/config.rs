@@ -44,6 +44,7 @@ fn object(kind: &str, meta: &ObjectMeta, keys: Option<Vec<String>>) -> ConfigObj
         namespace: word(meta.namespace.as_deref().unwrap_or_default()),
         name: word(meta.name.as_deref().unwrap_or_default()),
         keys,
+        created: time(meta.creation_timestamp.as_ref()),
         changed: meta.managed_fields.iter().flatten().filter_map(|m| time(m.time.as_ref())).max(),
         resource_version: word(meta.resource_version.as_deref().unwrap_or_default()),
     }

@@ -5,8 +5,9 @@ use k8s_openapi::api::core::v1 as core;
 use crate::diagnose::facts::{Condition, Container, Pod, RestartPolicy, Security, State, Status, Terminated};
 
 use super::event::time;
+use super::owners::Owners;
 use super::text::{message, word};
-use super::workload::{self, Owners};
+use super::workload;
 use super::{container, pod_volume};
 
 /// Our own annotations, and the one by which users name a pod's main container.

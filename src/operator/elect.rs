@@ -106,7 +106,8 @@ impl Election {
                 Err(_) => self.well(*tell.borrow()),
                 Ok(Err(error)) => {
                     self.health.bad("lease", self.explain(&error));
-                    if matches!(error, LeaseManagerError::NonexistentLease(_)) {
+                    if is_gone(&error) {
+                        // Somebody deleted it: make it anew, and try at once.
                         drop(self.build().await);
                     }
                     tokio::time::sleep(pause).await;
@@ -160,6 +161,19 @@ impl Election {
     }
 
     fn explain(&self, error: &LeaseManagerError) -> String {
-        format!("the lease {}/{} cannot be kept: {error}", self.namespace, self.name)
+        let why = match error {
+            LeaseManagerError::KubeError(kube::Error::Api(s)) => s.message.clone(),
+            LeaseManagerError::KubeError(other) => format!("the API server cannot be reached: {other}"),
+            other => other.to_string(),
+        };
+        format!("the lease {}/{} cannot be kept: {why}", self.namespace, self.name)
+    }
+}
+
+fn is_gone(error: &LeaseManagerError) -> bool {
+    match error {
+        LeaseManagerError::NonexistentLease(_) => true,
+        LeaseManagerError::KubeError(kube::Error::Api(s)) => s.is_not_found(),
+        _ => false,
     }
 }

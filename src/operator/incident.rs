@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::backoff::BackOff;
 use super::earlier::Earlier;
 use super::sighting::{SeenCrash, Sighting};
 use crate::api::{self, CrashDiagnosisSpec, CrashDiagnosisStatus};
@@ -78,6 +79,7 @@ struct PodState {
     running_since: Option<Timestamp>,
     down: bool,
     next_restart: Option<Timestamp>,
+    back_off: BackOff,
     signature: String,
     /// Crashes that the object may not know of yet.
     unwritten: usize,
@@ -508,7 +510,7 @@ impl PodState {
         self.word.clone_from(&s.word);
         self.running_since = s.running_since;
         self.down = s.down;
-        self.next_restart = s.next_restart;
+        self.next_restart = s.waits.and_then(|wait| self.back_off.next(s.restarts, &wait));
         self.restored = false;
         // What runs again after an obstacle keeps the signature of its trouble.
         if s.down || self.signature.is_empty() || !s.crashes.is_empty() {

@@ -8,11 +8,14 @@
 //!
 //! The desk alone holds state, and never waits; work alone talks to the API server, and holds none.
 
+pub mod backoff;
 pub mod book;
 pub mod desk;
 pub mod earlier;
 pub mod elect;
 pub mod incident;
+#[cfg(test)]
+mod incident_tests;
 pub mod lead;
 #[cfg(test)]
 mod life_tests;

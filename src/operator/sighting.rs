@@ -1,11 +1,9 @@
 //! What one look at a container tells about its crashes: which ends count, how each is identified, when it starts next.
 
+use super::backoff::{self, Wait};
 use crate::api;
 use crate::diagnose::facts::{Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp};
 use crate::report::resource;
-
-/// The kubelet's longest back-off, seconds (`MaxContainerBackOff`); also the healthy time after which it starts anew, doubled.
-const MAX_BACK_OFF: i64 = 300;
 
 /// A container of a pod, as the watch shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,8 +24,8 @@ pub struct Sighting {
     pub running_since: Option<Timestamp>,
     /// It is not running and should be.
     pub down: bool,
-    /// When the kubelet starts it next.
-    pub next_restart: Option<Timestamp>,
+    /// It waits for the kubelet to start it again.
+    pub waits: Option<Wait>,
     /// Crashes with one signature are taken to have one explanation.
     pub signature: String,
 }
@@ -51,7 +49,7 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
         ends.into_iter().flatten().filter(|e| is_crash(pod, container, e)).map(|e| seen(pod, container, e)).collect();
     crashes.extend(cannot_start(pod, container, stuck));
     let crash_down = ended(&status.state).is_some_and(|e| is_crash(pod, container, e));
-    let waits = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
+    let obstructed = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
     Sighting {
         pod: pod.name.clone(),
         uid: pod.uid.clone(),
@@ -62,8 +60,8 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
             State::Running { since } => since,
             _ => None,
         },
-        down: (crash_down || waits || stuck || pod.phase == "Failed") && !is_replaced(pod),
-        next_restart: next_restart(pod, container),
+        down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !is_replaced(pod),
+        waits: waits(pod, container),
         signature: signature(pod, container),
         crashes,
     }
@@ -177,22 +175,17 @@ fn word(pod: &Pod, container: &Container) -> String {
     }
 }
 
-/// From the kubelet's own words (`back-off 40s restarting ...`) where it says them; else from its rule: none after the first
-/// end, then 10 s doubled up to 5 min (kubelet-facts, "The back-off does not show as CrashLoopBackOff").
-fn next_restart(pod: &Pod, container: &Container) -> Option<Timestamp> {
+/// Whether the kubelet will start it again after its end, and what it says of when.
+fn waits(pod: &Pod, container: &Container) -> Option<Wait> {
     let status = &container.status;
-    let (end, wait) = match &status.state {
-        State::Terminated(end) => (end, computed_back_off(pod, container, end)?),
-        State::Waiting { reason, message } if reason == "CrashLoopBackOff" => {
-            let end = status.last.as_ref()?;
-            (end, told_back_off(message).or_else(|| computed_back_off(pod, container, end))?)
+    let (end, message) = match &status.state {
+        State::Terminated(end) => (end, ""),
+        // A start that failed shows the runtime's message for the whole back-off.
+        State::Waiting { reason, message } if matches!(reason.as_str(), "CrashLoopBackOff" | "RunContainerError") => {
+            (status.last.as_ref()?, message.as_str())
         }
         _ => return None,
     };
-    Timestamp::from_second(end.finished?.as_second() + wait).ok()
-}
-
-fn computed_back_off(pod: &Pod, container: &Container, end: &Terminated) -> Option<i64> {
     let restarts = match pod.restart_policy {
         RestartPolicy::Always => true,
         RestartPolicy::OnFailure => end.exit_code != 0,
@@ -201,17 +194,8 @@ fn computed_back_off(pod: &Pod, container: &Container, end: &Terminated) -> Opti
     if !restarts || pod.phase == "Failed" || pod.deleting.is_some() {
         return None;
     }
-    let anew = end.ran_for().is_some_and(|ran| ran >= 2 * MAX_BACK_OFF);
-    Some(match container.status.restarts {
-        _ if anew => 0,
-        0 => 0,
-        n => (10_i64 << (n - 1).min(5)).min(MAX_BACK_OFF),
-    })
-}
-
-/// `back-off 1m20s restarting failed container=...` -> 80.
-fn told_back_off(message: &str) -> Option<i64> {
-    resource::seconds(message.strip_prefix("back-off ")?.split_whitespace().next()?)
+    let before = ended(&status.state).and(status.last.as_ref()).and_then(Terminated::ran_for);
+    Some(Wait { ended: end.finished?, ran: end.ran_for(), ran_before: before, told: backoff::told(message) })
 }
 
 /// Revision, exit and obstacle; the pod's own name and uid are taken out of messages, so that replicas are alike.
@@ -249,16 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn the_back_off_comes_from_the_kubelets_words_or_its_rule() {
+    fn it_waits_for_a_restart_where_the_kubelet_will_restart_it() {
         let waiting = World::new().crashed(1, "Error", 2);
-        assert_eq!(look(&waiting).next_restart, Some(at(42)));
+        assert_eq!(look(&waiting).waits.map(|w| (w.ended, w.told)), Some((at(2), Some(40))));
         let terminated = waiting.with(|w| {
             let end = w.container().status.last.clone().unwrap();
             w.container().status.state = State::Terminated(end);
-            w.container().status.restarts = 2;
         });
-        assert_eq!(look(&terminated).next_restart, Some(at(22)));
-        assert_eq!(look(&terminated.policy(RestartPolicy::Never)).next_restart, None);
+        assert_eq!(look(&terminated).waits.map(|w| (w.ended, w.told)), Some((at(2), None)));
+        assert_eq!(look(&terminated.policy(RestartPolicy::Never)).waits, None);
+        let not_started = World::new().crashed(128, "StartError", 0).with(|w| {
+            w.container().status.state = State::Waiting { reason: "RunContainerError".into(), message: "exec".into() };
+        });
+        assert!(look(&not_started).waits.is_some());
     }
 
     #[test]

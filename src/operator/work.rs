@@ -12,6 +12,7 @@ use super::book::Key;
 use crate::api::CrashDiagnosisStatus;
 use crate::collect::{self, Reader, Resolved, Subject};
 use crate::diagnose::facts::{Cluster, PastCrash, Pod, Timestamp};
+use crate::diagnose::signature::Signatures;
 use crate::diagnose::{self, Case};
 use crate::evidence::ClusterBuilder;
 use crate::report::apply::{self, Wanted, Written};
@@ -129,10 +130,10 @@ pub struct Tools {
     pub reader: Reader,
     /// For counting.
     pub metrics: Arc<Metrics>,
-    /// ConfigMaps may be read.
-    pub read_config_maps: bool,
     /// The lines of the log that matter stand in the CrashDiagnosis.
     pub log_excerpts: bool,
+    /// The user's signatures, as they are now.
+    pub signatures: tokio::sync::watch::Receiver<Signatures>,
 }
 
 impl Tools {
@@ -190,6 +191,7 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let mut builder = ClusterBuilder::new();
     builder.cluster_mut().pods.push((*look.pod).clone());
     builder.cluster_mut().history.clone_from(&look.past);
+    builder.cluster_mut().signatures = tools.signatures.borrow().clone();
     collect::first(&tools.reader, &look.pod, &container, look.with_log, &mut builder).await;
     let cluster = builder.finish();
     let Some(first) = explain(&cluster, &look, tools) else { return };
@@ -204,7 +206,7 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     }
 
     let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
-    let more = collect::more(&tools.reader, &look.pod, &look.owner, &first, cluster, &subject).await;
+    let more = collect::more(&tools.reader, &look.owner, cluster, &subject).await;
     let second = more.and_then(|cluster| explain(&cluster, &look, tools));
     let refined = second.map_or_else(|| verdict.clone(), |d| tools.verdict(&d));
     let deeper = Deeper::new(&verdict, &refined, Timestamp::now());

@@ -30,6 +30,7 @@ pub struct Metrics {
     pub watch_age: IntGauge,
     /// 1 while this replica leads.
     pub leader: IntGauge,
+    signatures: IntGaugeVec,
 }
 
 /// The labels of one (workload, container).
@@ -90,6 +91,12 @@ impl Metrics {
                 r
             )?,
             leader: register_int_gauge_with_registry!("crashdiagnosis_leader", "1 while this replica leads.", r)?,
+            signatures: register_int_gauge_vec_with_registry!(
+                "crashdiagnosis_signatures",
+                "The user's signatures: loaded, and problems that kept some from being loaded.",
+                &["state"],
+                r
+            )?,
             registry: r,
         })
     }
@@ -127,6 +134,13 @@ impl Metrics {
         let [ns, kind, name, container] = workload(namespace, spec);
         let _ = self.crashing_pods.remove_label_values(&[ns, kind, name, container, cause, reason]);
         let _ = self.affected_ratio.remove_label_values(&[ns, kind, name, container]);
+    }
+
+    /// Shows how many signatures were loaded, and how many problems there were.
+    pub fn show_signatures(&self, loaded: usize, problems: usize) {
+        for (state, n) in [("loaded", loaded), ("problem", problems)] {
+            self.signatures.with_label_values(&[state]).set(i64::try_from(n).unwrap_or(i64::MAX));
+        }
     }
 
     /// No longer leading: another replica shows the gauges now.

@@ -23,30 +23,37 @@ pub struct Group<'a> {
 
 /// Everything that is crashing now, in order of namespace, workload and container.
 pub fn crashing<'a>(cluster: &'a Cluster, now: Timestamp, policy: &Policy) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(&str, &str, &str, String), Group<'a>> = BTreeMap::new();
-    for pod in &cluster.pods {
-        for noticed in detect::notice(pod, cluster, now, policy) {
-            let w = &pod.workload;
-            let key = (pod.namespace.as_str(), w.kind.as_str(), w.name.as_str(), noticed.container.clone());
-            let group = groups.entry(key).or_insert_with(|| Group {
-                namespace: &pod.namespace,
-                workload: w,
-                container: noticed.container.clone(),
-                members: Vec::new(),
-                pods_total: 0,
-            });
-            group.members.push((pod, noticed));
-        }
-    }
-    let mut groups: Vec<Group> = groups.into_values().collect();
+    let noticed = |pod: &'a Pod| detect::notice(pod, cluster, now, policy).into_iter().map(move |n| (pod, n));
+    let mut groups = of(cluster.pods.iter().flat_map(noticed));
     for group in &mut groups {
-        group.members.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.name.cmp(&b.0.name)));
         let same = |p: &&Pod| {
             p.namespace == group.namespace
                 && p.workload.kind == group.workload.kind
                 && p.workload.name == group.workload.name
         };
         group.pods_total = cluster.pods.iter().filter(same).filter(|p| p.phase != "Succeeded").count();
+    }
+    groups
+}
+
+/// Groups what was noticed; how many pods there are besides is left to the caller.
+pub fn of<'a>(noticed: impl Iterator<Item = (&'a Pod, Noticed)>) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<(&str, &str, &str, String), Group<'a>> = BTreeMap::new();
+    for (pod, noticed) in noticed {
+        let w = &pod.workload;
+        let key = (pod.namespace.as_str(), w.kind.as_str(), w.name.as_str(), noticed.container.clone());
+        let group = groups.entry(key).or_insert_with(|| Group {
+            namespace: &pod.namespace,
+            workload: w,
+            container: noticed.container.clone(),
+            members: Vec::new(),
+            pods_total: 0,
+        });
+        group.members.push((pod, noticed));
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    for group in &mut groups {
+        group.members.sort_by(|a, b| b.1.at.cmp(&a.1.at).then_with(|| a.0.name.cmp(&b.0.name)));
     }
     groups
 }

@@ -160,6 +160,11 @@ class Pod(unittest.TestCase):
         self.assertEqual(data, {"signatures": [{"name": "a"}]})
         template = one(docs, "Deployment")["spec"]["template"]
         self.assertEqual(template["spec"]["volumes"][0]["configMap"]["name"], "cd-crash-diagnosis-signatures")
+        container = template["spec"]["containers"][0]
+        mount = container["volumeMounts"][0]
+        self.assertTrue(mount["readOnly"])
+        self.assertIn(f"--signatures={mount['mountPath']}", container["args"])
+        self.assertFalse([a for a in self.pod()["containers"][0]["args"] if a.startswith("--signatures")])
         other = one(render("signatures[0].name=b"), "Deployment")["spec"]["template"]
         self.assertNotEqual(template["metadata"]["annotations"], other["metadata"]["annotations"])
         self.assertNotIn("volumes", self.pod())

@@ -30,6 +30,9 @@
 {{- if ne .Values.retention "24h" }}
 - --retention={{ .Values.retention }}
 {{- end }}
+{{- if .Values.signatures }}
+- --signatures=/etc/crash-diagnosis/signatures
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

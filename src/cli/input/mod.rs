@@ -3,9 +3,9 @@
 //! A file that the user named must be readable and must parse; one found in a folder that does not is reported and
 //! left out, unless nothing else is of use.
 
-mod bundle;
+pub mod bundle;
 mod layout;
-mod objects;
+pub mod objects;
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -34,20 +34,28 @@ pub struct Unusable {
 }
 
 /// What was read.
+#[derive(Default)]
 pub struct Input {
     /// Objects and logs.
     pub builder: ClusterBuilder,
     /// The time that a bundle of ours says it was taken at.
     pub taken_at: Option<Timestamp>,
+    /// The pods that bundles are about, where nothing but bundles was given.
+    pub subjects: Vec<(String, String)>,
     /// Files that were left out.
     pub skipped: Vec<Unusable>,
     /// Objects of kinds that mean something to us.
     pub objects: usize,
+    /// Folders that hold a bundle, and files of objects.
+    bundles: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    /// Logs that lack their beginning, as a bundle says.
+    truncated: Vec<String>,
 }
 
 /// Reads all paths.
 pub fn read(paths: &[PathBuf]) -> Result<Input, Unusable> {
-    let mut input = Input { builder: ClusterBuilder::new(), taken_at: None, skipped: Vec::new(), objects: 0 };
+    let mut input = Input::default();
     for path in paths {
         let before = input.objects;
         let skipped_before = input.skipped.len();
@@ -70,6 +78,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Input, Unusable> {
             None => {}
         }
     }
+    input.close();
     Ok(input)
 }
 
@@ -101,6 +110,9 @@ impl Input {
         for value in values {
             if let Some(bundle) = bundle::Bundle::of(&value) {
                 self.taken_at = self.taken_at.max(bundle.taken_at());
+                self.bundles.extend(path.parent().map(Path::to_path_buf));
+                self.subjects.extend(bundle.subject());
+                self.truncated.extend_from_slice(&bundle.truncated);
                 bundle.note(&mut self.builder);
                 continue;
             }
@@ -108,9 +120,24 @@ impl Input {
                 self.builder.complete(&kind, namespace.as_deref());
             }
             let is_list = value.get("items").is_some_and(serde_json::Value::is_array);
-            self.objects += self.builder.add_object(value, &origin) + usize::from(is_list);
+            let used = self.builder.add_object(value, &origin);
+            self.objects += used + usize::from(is_list);
+            if used > 0 && self.files.last().is_none_or(|last| last != path) {
+                self.files.push(path.to_path_buf());
+            }
         }
         Ok(())
+    }
+
+    /// What can only be told once everything is read.
+    fn close(&mut self) {
+        let in_bundle = |file: &PathBuf| self.bundles.iter().any(|dir| file.starts_with(dir));
+        if self.subjects.len() != self.bundles.len() || !self.files.iter().all(in_bundle) {
+            self.subjects.clear();
+        }
+        for log in &mut self.builder.cluster_mut().logs {
+            log.truncated |= self.truncated.contains(&bundle::log_name(log));
+        }
     }
 }
 
@@ -118,7 +145,8 @@ fn unusable(path: &Path, why: impl Into<String>) -> Unusable {
     Unusable { path: path.to_path_buf(), why: why.into() }
 }
 
-fn io_words(e: &std::io::Error) -> String {
+/// What went wrong with a file, in few words.
+pub fn io_words(e: &std::io::Error) -> String {
     match e.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".into(),
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),

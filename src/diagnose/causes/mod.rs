@@ -6,6 +6,7 @@ pub mod node;
 pub mod probe;
 pub mod said;
 pub mod start;
+pub mod volume;
 
 use super::{Case, Finding, Reason};
 
@@ -41,6 +42,13 @@ pub static RULES: &[Rule] = &[
         ],
         examine: start::exec::examine,
     },
+    // Volumes that keep the pod from starting.
+    Rule {
+        reasons: &[Reason::PvcNotFound, Reason::PvcPending, Reason::StorageClassNotFound, Reason::NoMatchingVolume],
+        examine: volume::claim::examine,
+    },
+    Rule { reasons: &[Reason::VolumeAttachConflict], examine: volume::attach::examine },
+    Rule { reasons: &[Reason::VolumeMountFailed], examine: volume::mount::examine },
     // The node.
     Rule { reasons: &[Reason::NodeFault], examine: node::conditions::examine },
     Rule { reasons: &[Reason::NodeFault], examine: node::siblings::examine },

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnose::signature::Signatures;
+
 use super::{Condition, Pod, PodVolume, Timestamp, Workload};
 use super::{Container, Security};
 
@@ -37,6 +39,8 @@ pub struct Cluster {
     pub history: Vec<PastCrash>,
     /// What was looked for and could not be read.
     pub gaps: Vec<Gap>,
+    /// The user's own signatures.
+    pub signatures: Signatures,
 }
 
 /// An event on any object.
@@ -220,6 +224,8 @@ pub struct ConfigObject {
     pub name: String,
     /// Keys; `None` where they were not read.
     pub keys: Option<Vec<String>>,
+    /// Creation time.
+    pub created: Option<Timestamp>,
     /// When it last changed (newest managedFields time), where known.
     pub changed: Option<Timestamp>,
     /// Resource version.
@@ -286,12 +292,18 @@ pub struct WorkloadFacts {
     pub replicas: Option<u32>,
     /// Ready replicas.
     pub ready: Option<u32>,
+    /// Pods of the newest pod template, where the kind tells.
+    pub updated: Option<u32>,
+    /// `metadata.generation`: 1 while the spec was never changed.
+    pub generation: Option<i64>,
     /// Creation time.
     pub created: Option<Timestamp>,
     /// `deployment.kubernetes.io/revision` or the ControllerRevision number.
     pub revision: Option<i64>,
     /// Label `pod-template-hash` / `controller-revision-hash`, for a ReplicaSet or ControllerRevision.
     pub template_hash: Option<String>,
+    /// Labels by which it selects its pods (`matchLabels`); those of its pod template may change with each revision.
+    pub selector: BTreeMap<String, String>,
     /// Pod labels that it selects or stamps.
     pub pod_labels: BTreeMap<String, String>,
     /// Containers of its pod template (no status), where it has one.
@@ -300,6 +312,8 @@ pub struct WorkloadFacts {
     pub volumes: Vec<PodVolume>,
     /// Security context of its pod template.
     pub security: Security,
+    /// Other settings of its pod template, by what people call them: `service account`, `node selector`, ...
+    pub settings: BTreeMap<String, String>,
     /// Conditions.
     pub conditions: Vec<Condition>,
 }

@@ -206,6 +206,8 @@ class Run:
             self.got = status.get("reason", "?")
             raise Failure(f"must be silent, but: {row['metadata']['name']} {status.get('reason')}: {status.get('summary')}")
         self.got = "silence"
+        if self.c.record:
+            self.c.record.healthy(self)
 
     def expect_absent(self, deadline):
         def check():

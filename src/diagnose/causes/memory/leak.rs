@@ -49,8 +49,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 fn runs(case: &Case, crash: &Terminated) -> Vec<i64> {
     let mut runs: Vec<i64> = crash.ran_for().into_iter().collect();
     runs.extend(case.earlier_crash().filter(|c| c.reason == "OOMKilled").and_then(Terminated::ran_for));
-    let own = case.cluster.history.iter().filter(|p| p.container == case.container.name && p.reason == "OOMKilled");
-    runs.extend(own.filter_map(|p| p.ran_for));
+    runs.extend(case.past().filter(|p| p.reason == "OOMKilled").filter_map(|p| p.ran_for));
     if runs.len() == 1
         && case.container.status.restarts >= 2
         && let Some(mean) = mean_run(case, crash)
@@ -125,6 +124,23 @@ mod tests {
         let found = world.diagnose();
         assert_eq!((found.reason, found.confidence), (Reason::MemoryLeak, Confidence::Likely));
         assert!(found.summary.contains("about 4 h"), "{}", found.summary);
+    }
+
+    #[test]
+    fn one_kill_is_no_trend_although_the_history_holds_it_too() {
+        let world = world(9_000).with(|w| {
+            w.container().status.restarts = 1;
+            let same = PastCrash {
+                finished: Some(at(9_000)),
+                pod: "web-1".into(),
+                container: "app".into(),
+                reason: "OOMKilled".into(),
+                ran_for: Some(9_000),
+                ..PastCrash::default()
+            };
+            w.cluster.history = vec![same];
+        });
+        assert_eq!(world.diagnose().reason, Reason::MemoryLimitExceeded);
     }
 
     #[test]

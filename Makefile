@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build image unit lint chart-test alert-test cluster-test e2e scenarios test demo demo-down bench bench-memory crds docs deploy score
+.PHONY: help build image unit lint chart-test alert-test cluster-test e2e scenarios scale-test fault-test test demo demo-down bench bench-memory crds docs deploy score
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -34,6 +34,12 @@ e2e: ## the operator in a real cluster, installed by the chart: rights, samples,
 
 scenarios: ## every scenario on a real cluster (NAME="a b" for some)
 	tests/operator/scenarios $(NAME)
+
+scale-test: ## what the operator costs the API server; killed at random, it leaves the same diagnoses
+	tests/scale/run
+
+fault-test: ## CRD, API server or rights missing: it says so, and goes on when they are back
+	tests/faults/run
 
 test: ## everything, the real cluster included
 	tests/all

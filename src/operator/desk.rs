@@ -437,7 +437,8 @@ impl Desk {
         let apply::Error::Api(inner) = error;
         let category = apply::category(inner);
         self.metrics.reconcile_errors.with_label_values(&[category]).inc();
-        tracing::warn!(what, category, %error, "failed, will be tried again");
+        let then = if what == "event" { "failed" } else { "failed, will be tried again" };
+        tracing::warn!(what, category, %error, "{then}");
         if category == "Forbidden" {
             self.health.refused();
         }

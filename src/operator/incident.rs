@@ -194,9 +194,9 @@ impl Incident {
         let pod = self.pods.entry(s.uid.clone()).or_default();
         let was_in_trouble = pod.down || pod.restored;
         let first_time = !known || pod.restored;
-        let is_new =
-            |c: &&SeenCrash| !pod.ids.contains(&c.id) && !(first_time && self.earlier.counted(&s.pod, c, pod.last_at));
-        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(is_new).collect();
+        let is_known =
+            |c: &&SeenCrash| pod.ids.contains(&c.id) || (first_time && self.earlier.counted(&s.pod, c, pod.last_at));
+        let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| !is_known(c)).collect();
         pod.unwritten += fresh.len();
         pod.update(s);
         if was_in_trouble && !s.down && fresh.is_empty() {
@@ -206,9 +206,11 @@ impl Incident {
             self.record(crash, s, now);
         }
         let explained = self.explained.iter().find(|e| e.signature == s.signature);
+        // The operator ended before it could look at this one.
+        let unnamed = || first_time && self.history.iter().any(|p| p.entry.reason.is_empty() && p.entry.pod == s.pod);
         let look = match explained {
             Some(e) => !fresh.is_empty() && now >= e.look_again,
-            None => !fresh.is_empty() || self.explained.is_empty(),
+            None => !fresh.is_empty() || self.explained.is_empty() || unnamed(),
         };
         let count = explained.map(|e| e.verdict.clone()).map(|v| self.count(&s.signature, &v)).unwrap_or_default();
         Seen { new: fresh.len(), look, count }
@@ -249,7 +251,9 @@ impl Incident {
 
     /// Names the cause of crashes that had none yet, and says how many there were.
     fn count(&mut self, signature: &str, verdict: &Verdict) -> Count {
-        for past in self.history.iter_mut().filter(|p| p.entry.reason.is_empty() && p.signature == signature) {
+        // Of crashes from an earlier life the signature is not known.
+        let alike = |p: &&mut Past| p.signature == signature || p.signature.is_empty();
+        for past in self.history.iter_mut().filter(|p| p.entry.reason.is_empty()).filter(alike) {
             past.entry.cause.clone_from(&verdict.cause);
             past.entry.reason.clone_from(&verdict.reason);
         }
@@ -490,7 +494,13 @@ impl PodState {
 
     fn update(&mut self, s: &Sighting) {
         for c in &s.crashes {
-            if !self.ids.contains(&c.id) {
+            if self.ids.contains(&c.id) {
+                continue;
+            }
+            // A pod that was known from its object may show an end before the one that the object names.
+            if c.at.is_some() && c.at < self.last_at {
+                self.ids.push_front(c.id.clone());
+            } else {
                 self.ids.push_back(c.id.clone());
                 self.last_at = self.last_at.max(c.at);
             }

@@ -312,7 +312,7 @@ fn namespaces(
 /// What a failed list of our own objects means, in words for the person who reads the log.
 fn explain_crd(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(s) if s.is_not_found() => {
+        kube::Error::Api(s) if s.is_not_found() || s.code == 404 => {
             "the CRD crashdiagnoses.crashdiagnosis.dev is not installed: crash-diagnosis crd | kubectl apply -f -"
                 .into()
         }

@@ -17,6 +17,8 @@ pub mod incident;
 #[cfg(test)]
 mod incident_tests;
 pub mod lead;
+#[cfg(test)]
+mod life_tests;
 pub mod owners;
 pub mod pulse;
 pub mod rights;

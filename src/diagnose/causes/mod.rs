@@ -38,10 +38,29 @@ pub static RULES: &[Rule] = &[
             Reason::MountPathConflict,
             Reason::VolumeMountFailed,
             Reason::RuntimeFailure,
+            Reason::NodeFault,
+            Reason::MemoryLimitExceeded,
+            Reason::ProcessLimitExceeded,
+            Reason::PermissionDenied,
+            Reason::InvalidConfiguration,
+            Reason::CorruptImage,
+            Reason::DiskFull,
         ],
         examine: start::exec::examine,
     },
     // The node.
+    Rule {
+        reasons: &[
+            Reason::NodeFault,
+            Reason::NodePressureEviction,
+            Reason::InvalidConfiguration,
+            Reason::PortConflict,
+            Reason::RuntimeFailure,
+            Reason::WrongArchitecture,
+            Reason::VolumeAttachConflict,
+        ],
+        examine: node::admission::examine,
+    },
     Rule { reasons: &[Reason::NodeFault], examine: node::conditions::examine },
     Rule { reasons: &[Reason::NodeFault], examine: node::siblings::examine },
     // Memory.
@@ -94,6 +113,7 @@ pub static RULES: &[Rule] = &[
     Rule { reasons: &[Reason::Segfault, Reason::Aborted], examine: said::signal::examine },
     Rule { reasons: &[Reason::UnhandledException], examine: said::exception::examine },
     // How the process ended, where nothing more specific is known.
+    Rule { reasons: &[Reason::DeadlineExceeded], examine: ended::deadline::examine },
     Rule { reasons: &[Reason::TerminatedBySignal], examine: ended::stopped::examine },
     Rule { reasons: &[Reason::CompletedUnexpectedly], examine: ended::completed::examine },
     Rule { reasons: &[Reason::Segfault, Reason::Aborted, Reason::TerminatedBySignal], examine: ended::signal::examine },

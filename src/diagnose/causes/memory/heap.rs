@@ -32,7 +32,7 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
     let (allowed, of) = (words::bytes(setting.bytes), words::bytes(limit));
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
     let relation = if setting.bytes >= limit {
-        format!("the {} may grow to {allowed}, the memory limit is {of}", setting.runtime.word())
+        format!("the {} may grow to {allowed}, the container's memory limit is {of}", setting.runtime.word())
     } else {
         let rest = words::bytes(limit - setting.bytes);
         format!(
@@ -40,7 +40,7 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
             setting.runtime.word()
         )
     };
-    let text = format!("Killed for memory{after}: {relation} ({} in {}).", setting.text, setting.place);
+    let text = format!("Killed for memory{after}: {relation} ({}).", setting.words());
     // With another exit code the kernel took a child: whether it is the process that the setting is for, nobody says.
     let (confidence, basis) = match (crash.reason.as_str(), crash.exit_code) {
         ("OOMKilled", 137) => (Confidence::Likely, Basis::Explained),
@@ -54,12 +54,13 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
 }
 
 fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Finding {
-    let fits = limit.saturating_sub(setting.runtime.headroom(limit)) >> 20;
     let room = setting.bytes.saturating_add(setting.runtime.headroom(setting.bytes.saturating_mul(5) / 4));
-    let needed = words::bytes(room.div_ceil(256 << 20) * (256 << 20));
+    let needed = words::quantity(room.div_ceil(256 << 20) * (256 << 20));
     let finding = finding.advise(format!(
-        "Let the heap be at most {fits} MiB under this limit (with {} in {}), so that the rest of the process fits beside it.",
-        setting.text, setting.place
+        "Set {} ({} of the limit) in place of {}, so that the rest of the process fits beside it.",
+        setting.fitting(limit),
+        setting.runtime.share(),
+        setting.words()
     ));
     let text = format!("Or, if it needs that heap, raise the memory limit to {needed}.");
     match kubectl::set_limit(case, &format!("memory={needed}")) {

@@ -59,6 +59,12 @@ static WORDS: &[(Trouble, &[&str])] = &[
 const WAITING: &[&str] =
     &["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError"];
 
+/// Whether the container waits for its image, so that what is said is about that.
+pub fn is_waited_for(case: &Case) -> bool {
+    let (reason, _) = case.waiting();
+    WAITING.contains(&reason) || matches!(reason, "InvalidImageName" | "ErrImageNeverPull")
+}
+
 /// Reads why the image is not there.
 pub fn examine(case: &Case) -> Vec<Finding> {
     let State::Waiting { reason, .. } = &case.container.status.state else { return Vec::new() };
@@ -81,7 +87,10 @@ fn tells(said: &Said) -> bool {
 
 fn pull(case: &Case, said: &[Said]) -> Finding {
     let why = said.iter().find(|s| tells(s));
-    let trouble = why.and_then(|s| trouble(s.text));
+    // An image that cannot even be inspected is no matter of the registry: the node's own store is broken.
+    let inspects = case.waiting().0 == "ImageInspectError";
+    let trouble =
+        why.and_then(|s| trouble(s.text)).filter(|t| !inspects || *t == DiskFull).or(inspects.then_some(NodeStore));
     let reason = match trouble {
         Some(Broken) => Reason::CorruptImage,
         Some(DiskFull) => Reason::DiskFull,

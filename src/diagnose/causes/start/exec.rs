@@ -76,7 +76,10 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
         Basis::Stated,
         format!("{} cannot start: {means}{hint}.", case.container.name),
     )
-    .advise(if one_string { "Split it: every word is an element of its own, as command: [\"sh\", \"-c\"] and args; only a shell splits words." } else { shape.advice });
+    .advise(match subject.filter(|_| one_string) {
+        Some(s) => split(s),
+        None => shape.advice.to_owned(),
+    });
     if shape.reason == Reason::MountPathConflict {
         finding = mount::explain(case, subject, finding);
     }
@@ -84,6 +87,19 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
         finding = finding.evidence(spec);
     }
     Some(finding)
+}
+
+/// How a command line in one string is to be written.
+fn split(line: &str) -> String {
+    const SHELL: &[char] = &['|', '&', ';', '<', '>', '$', '*', '`', '(', '"', '\''];
+    if line.contains(SHELL) {
+        return format!(
+            "Only a shell understands that line: command: [\"sh\", \"-c\"], args: [\"{}\"] (if the image has a shell).",
+            cut(line, 120).replace('"', "\\\"")
+        );
+    }
+    let words: Vec<String> = line.split_whitespace().map(|w| format!("\"{w}\"")).collect();
+    format!("Write every word as an element of its own: command: [{}].", cut(&words.join(", "), 160))
 }
 
 /// Which command the spec asks for, where that is what is wrong.

@@ -100,8 +100,9 @@ fn pull(case: &Case, said: &[Said]) -> Finding {
     let image = cut(&case.container.image, 120);
     let means = trouble.map_or_else(|| unknown(why), |t| means(t, &case.container.image));
     let confidence = if trouble == Some(NodeStore) { Confidence::Likely } else { Confidence::Certain };
+    let verb = if inspects { "used" } else { "pulled" };
     let mut finding =
-        Finding::new(reason, confidence, Basis::Stated, format!("The image {image} cannot be pulled: {means}."));
+        Finding::new(reason, confidence, Basis::Stated, format!("The image {image} cannot be {verb}: {means}."));
     match why {
         Some(why) => finding = finding.evidence(why.evidence()),
         None => finding = said.iter().fold(finding, |f, s| f.evidence(s.evidence())),

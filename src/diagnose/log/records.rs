@@ -253,7 +253,15 @@ pub(crate) fn is_frame(line: &str) -> bool {
     let trimmed = line.trim_start();
     FRAMES.iter().any(|f| trimmed.starts_with(f))
         || (trimmed.starts_with('#') && trimmed.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+        || is_source(trimmed)
         || (trimmed.contains(".go:") && (trimmed.contains(" +0x") || line.starts_with('\t')))
+}
+
+/// A line of source code with its number in the margin, as error pages of frameworks print it.
+fn is_source(trimmed: &str) -> bool {
+    let line = trimmed.trim_start_matches(['➜', '>', '→', ' ']);
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < line.len() && rest.trim_start().starts_with(['▕', '│', '|'])
 }
 
 /// Usage text of a program: it mentions errors and files, and is about neither.

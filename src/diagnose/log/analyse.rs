@@ -11,7 +11,8 @@ use super::parts::{self, Read};
 use super::records::{self, Record};
 use super::severity::Severity;
 use super::terminal::{self, Found, Marks};
-use super::{LogReport, excerpt, text};
+use super::{Concept, LogReport, excerpt, target, text};
+use crate::diagnose::Target;
 
 /// The part at the end of a log that is read closely, bytes.
 const WINDOW: usize = 192 * 1024;
@@ -148,11 +149,21 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
         }
     }
     last_words(&records, lines, &mut found);
+    for f in found.iter_mut().filter(|f| f.target.is_none() && f.concept == Concept::CannotConnect) {
+        f.target = announced_peer(lines, f.line);
+    }
     let marks = marks(&records, lines, &found, first_line);
     for f in &mut found {
         f.line += first_line;
     }
     (found, marks)
+}
+
+/// The peer of a failure that names none: a time-out often follows the line that says where the program connects to.
+fn announced_peer(lines: &[&str], failed: usize) -> Option<Target> {
+    const BACK: usize = 8;
+    let before = lines.get(failed.saturating_sub(BACK)..failed)?;
+    before.iter().rev().filter(|l| l.to_ascii_lowercase().contains("connect")).find_map(|l| target::in_line(l))
 }
 
 pub(super) fn is_suspect(line: &str) -> bool {

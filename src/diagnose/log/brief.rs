@@ -29,6 +29,8 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"<\d[\d.]*>".to_owned(),
         r"\((?:main|\d+)\)".to_owned(),
         r"\d+#\d+:".to_owned(),
+        r"\d{1,6} (?:\[[\w\-]{1,20}\] ?){1,4}".to_owned(),
+        r"[\w\-./]+\.go[ :]\d+:".to_owned(),
         r"caused by:\s".to_owned(),
         r"[:|\-]\s".to_owned(),
     ]
@@ -76,9 +78,14 @@ const MORE: usize = 3;
 /// along that it announces.
 pub(crate) fn of(parts: &[&str], at: usize, focus: usize, headline: bool) -> String {
     let line = parts.get(at).copied().unwrap_or_default();
-    let message = message(line);
+    let numbered = line.trim_start().split_once(": ").filter(|(n, _)| n.len() < 3 && n.parse::<u8>().is_ok());
+    let message = numbered.map_or_else(|| message(line), |(_, rest)| rest.trim_end());
     let cut = line.len() - line.trim_end().len();
     let focus = focus.saturating_sub(line.len() - cut - message.len());
+    // Redis shows the directive in a line of its own, before what is wrong with it
+    if let Some(shown) = at.checked_sub(1).and_then(|i| parts.get(i)?.strip_prefix(">>> ")) {
+        return around(&tidy(&format!("{}: {message}", shown.trim_matches('\''))), 0, MAX);
+    }
     let announces = message.ends_with(':') || headline;
     if !announces {
         return around(&tidy(message), focus.min(message.len()), MAX);

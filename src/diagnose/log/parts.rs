@@ -105,7 +105,8 @@ impl Read<'_> {
     fn found(&self, record: &Record, at: usize, meaning: &Meaning) -> Found {
         let line = self.parts.get(at).copied().unwrap_or_default();
         let headline = meaning.strength <= Strength::Weak && meaning.concept != Concept::Exception
-            || meaning.concept == Concept::EnvMissing && line.contains("validation error");
+            || meaning.concept == Concept::EnvMissing && line.contains("validation error")
+            || listed_causes(self.parts).contains(&at);
         let quote = self.quote(at);
         Found {
             line: record.lines.start + if self.structured { 0 } else { at },
@@ -224,13 +225,30 @@ fn reading_order(parts: &[&str], kind: Kind) -> Vec<usize> {
             order
         }
         Kind::Chain => {
-            let mut order: Vec<usize> =
-                (0..parts.len()).rev().filter(|i| is_cause(parts[*i])).take(MAX_PARTS / 2).collect();
+            let listed = listed_causes(parts);
+            let mut order: Vec<usize> = (0..parts.len())
+                .rev()
+                .filter(|i| is_cause(parts[*i]) || listed.contains(i))
+                .take(MAX_PARTS / 2)
+                .collect();
             order.extend((0..parts.len()).filter(readable).take(MAX_PARTS / 2));
             order
         }
         Kind::Go | Kind::Plain => (0..parts.len()).filter(readable).take(MAX_PARTS).collect(),
     }
+}
+
+/// Causes as Rust's anyhow lists them: a line `Caused by:`, then one cause, or several with numbers, the deepest last.
+fn listed_causes(parts: &[&str]) -> Vec<usize> {
+    let Some(head) = parts.iter().position(|p| p.trim() == "Caused by:") else { return Vec::new() };
+    let end = (head + 1..parts.len())
+        .find(|i| parts[*i].starts_with("Stack backtrace") || parts[*i].starts_with("Location:"))
+        .unwrap_or(parts.len());
+    let numbered = |i: &usize| {
+        parts[*i].trim_start().split_once(": ").is_some_and(|(n, _)| n.len() < 3 && n.parse::<u8>().is_ok())
+    };
+    let all: Vec<usize> = (head + 1..end).filter(numbered).take(MAX_PARTS / 2).collect();
+    if all.is_empty() && head + 1 < end { vec![head + 1] } else { all }
 }
 
 fn is_cause(line: &str) -> bool {
@@ -289,7 +307,7 @@ fn url_port(line: &str, host: &str) -> Option<u16> {
 }
 
 fn subject_near(concept: Concept, at: usize, parts: &[&str], kind: Kind) -> Option<String> {
-    let own = subject::of(concept, parts[at]);
+    let own = subject::of(concept, parts.get(at)?);
     if own.is_some() || kind == Kind::Plain && parts.len() == 1 {
         return own;
     }
@@ -299,5 +317,5 @@ fn subject_near(concept: Concept, at: usize, parts: &[&str], kind: Kind) -> Opti
         .take(3)
         .chain(parts[..at].iter().rev().take(3))
         .filter(|p| !records::is_frame(p))
-        .find_map(|p| subject::of(concept, p))
+        .find_map(|p| subject::beside(concept, p))
 }

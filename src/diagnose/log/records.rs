@@ -86,6 +86,8 @@ const CONTINUES: &[&str] = &[
     "nested exception",
     "; nested exception",
     "Location:",
+    "Reading the configuration file, at line",
+    ">>> '",
 ];
 
 static GO_FRAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -125,8 +127,12 @@ enum Inside {
     Traceback,
     /// A dump of goroutines.
     Dump,
+    /// Pydantic's list of fields behind its exception line.
+    Fields,
     /// Rust's `thread 'x' panicked at FILE:LINE:`; the message is the next line.
     Panic,
+    /// A directive of a configuration; what is wrong with it is the next line.
+    Directive,
 }
 
 /// Splits lines into records. Blank lines belong to a record only where it goes on behind them.
@@ -182,11 +188,19 @@ impl Splitter {
             Inside::Traceback => {
                 if !indented {
                     // the exception line ends the traceback, unless a chained one follows
-                    self.inside = Inside::Nothing;
+                    let fields = line.contains("validation error");
+                    self.inside = if fields { Inside::Fields } else { Inside::Nothing };
                 }
                 return true;
             }
-            Inside::Panic => {
+            Inside::Fields => {
+                let field = line.bytes().all(|b| b.is_ascii_alphanumeric() || b"_. >-".contains(&b));
+                if indented || field {
+                    return true;
+                }
+                self.inside = Inside::Nothing;
+            }
+            Inside::Panic | Inside::Directive => {
                 self.inside = Inside::Nothing;
                 return true;
             }
@@ -217,6 +231,10 @@ impl Splitter {
         }
         if matches(&JVM_HEAD, line) {
             return last.severity >= Severity::Error && last.lines.len() == 1;
+        }
+        if line.starts_with(">>> '") {
+            self.inside = Inside::Directive;
+            return true;
         }
         CONTINUES.iter().any(|c| line.starts_with(c)) && (!self.blank || !line.starts_with(['}', ']', ')', '#']))
     }

@@ -162,13 +162,18 @@ fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
         let f = &judged[*i].found;
         f.concept == top.concept
             && f.strength == Strength::Strong
-            && f.severity >= top.severity
+            && (f.severity >= top.severity || f.target.is_some())
             && top.line.saturating_sub(f.line) <= NEAR
     };
     let telling = |i: &usize| !named(top) && named(&judged[*i].found);
     // prose behind an error ("this requires root privileges as well as ...") is not the error
     let error = |i: &usize| !top.complains && judged[*i].found.complains;
-    (0..best).rev().filter(near).find(|i| telling(i) || error(i))
+    let behind = |i: &usize| judged[*i].found.line - top.line <= 3 && judged[*i].found.severity == Severity::Unknown;
+    (0..best)
+        .rev()
+        .filter(near)
+        .find(|i| telling(i) || error(i))
+        .or_else(|| (best + 1..judged.len()).take_while(behind).filter(near).find(telling))
 }
 
 /// Where the best failure does not say why, the nearest one before it that does takes its place.

@@ -221,6 +221,12 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
     strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "unable to validate credentials inherited", ""),
+    strong(
+        BadArguments,
+        "no ",
+        r"\bno (?:command|subcommand|arguments?|args|input files?) (?:was |were )?(?:specified|provided|given)\b",
+    ),
     // -- objects of the API that a controller needs
     strong(BadConfig, "no matches for kind", r#"no matches for kind "(?<subject>[^"]+)""#),
     strong(BadConfig, "no kind is registered for the type", ""),
@@ -242,6 +248,7 @@ pub(super) const FIRST: &[Row] = &[
 /// The rest: data, files that do not parse, values and keys.
 pub(super) const ROWS: &[Row] = &[
     // -- the data of the program
+    strong(BadData, "checksum mismatch", r"checksum mismatch for migration (?<subject>.{3,60})"),
     strong(
         BadData,
         "checksum",
@@ -257,6 +264,7 @@ pub(super) const ROWS: &[Row] = &[
         "incompatible with",
         r"(?:database files|data (?:files|directory)|version|snapshot).{0,60}incompatible with",
     ),
+    strong(BadData, "match", r"(?:doesn't|does not) match (?:the )?(?:stored|existing|saved|previous|recorded)"),
     strong(BadData, "was initialized by", r"initialized by \w+ version"),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "invalid checkpoint record", ""),
@@ -290,7 +298,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         BadConfig,
         "yaml",
-        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}yaml|(?:parser|scanner|composer|constructor)error",
+        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]yaml|(?:parser|scanner|composer|constructor)error",
     ),
     strong(BadConfig, "while parsing a", r"while parsing a (?:block|flow)"),
     strong(BadConfig, "while scanning", r"while scanning (?:a|for)"),
@@ -300,7 +308,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         BadConfig,
         "toml",
-        r"toml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}toml",
+        r"\btoml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]toml",
     ),
     strong(BadConfig, "parsererror", ""),
     weak(BadConfig, "nginx: [emerg]", ""),
@@ -372,7 +380,11 @@ pub(super) const ROWS: &[Row] = &[
         "must",
         r"\bmust (?:not )?be (?:a|an|at least|at most|between|greater|less|larger|smaller|in the range|positive|either|one of|equal|unique|set to)\b",
     ),
-    strong(BadConfig, "length", r"length (?:should|must|has to) be|(?:must|should) have (?:a length|at least)"),
+    strong(
+        BadConfig,
+        "length",
+        r"(?<subject>\w+) length (?:should|must|has to) be|(?:must|should) have (?:a length|at least)",
+    ),
     strong(BadConfig, "can be marked as", r"only one .{1,60} can be"),
     strong(BadConfig, "validat", r"(?:error|fail(?:ed|ure)?|unable|could not)(?: to| while| in| when)? validat\w*"),
     strong(

@@ -132,14 +132,21 @@ pub(crate) fn classify(line: &str) -> Option<Meaning> {
     }
     candidates.sort_unstable();
     candidates.dedup_by_key(|(row, _)| *row);
-    candidates.into_iter().find_map(|(i, at)| {
+    let mut matching = candidates.into_iter().filter_map(|(i, at)| {
         let (row, regex) = &compiled.rows[i];
         if row.pattern.is_empty() {
             return Some(meaning(row, line, at, None));
         }
         let captures = regex.get_or_init(|| pattern(row.pattern)).as_ref()?.captures(line.as_bytes())?;
         Some(meaning(row, line, at, Some(&captures)))
-    })
+    });
+    let first = matching.next()?;
+    if first.strength != Strength::Weak || first.concept != Concept::BadConfig {
+        return Some(first);
+    }
+    // "config error: x is required": the rest of the line says which
+    let telling = matching.find(|m| m.concept == first.concept && m.strength == Strength::Strong);
+    Some(telling.unwrap_or(first))
 }
 
 fn meaning(row: &Row, line: &str, at: usize, captures: Option<&regex::bytes::Captures>) -> Meaning {

@@ -37,6 +37,27 @@ fn capture<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str, group: 
     Some(pattern.as_ref()?.captures(text)?.get(group)?.as_str())
 }
 
+/// Of the containers that the message names the one that uses most: name, use, request.
+fn largest(text: &str) -> Option<(&str, &str, &str)> {
+    let all = USING.as_ref()?.captures_iter(text);
+    let named = all.filter_map(|c| Some((c.get(1)?.as_str(), c.get(2)?.as_str(), c.get(3)?.as_str())));
+    named.max_by_key(|(_, using, _)| size(using))
+}
+
+/// A quantity as the kubelet prints it, `91249008Ki` or `1200Mi`, in bytes.
+fn size(quantity: &str) -> u64 {
+    let digits = quantity.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = quantity.split_at(digits);
+    let shift = match unit {
+        "Ki" => 10,
+        "Mi" => 20,
+        "Gi" => 30,
+        "Ti" => 40,
+        _ => 0,
+    };
+    number.parse::<u64>().unwrap_or(0).saturating_mul(1 << shift)
+}
+
 fn evicted(case: &Case, text: &str, said: Evidence) -> Finding {
     let node = case.pod.node.as_deref().unwrap_or("(unknown)");
     let short = match (capture(&RESOURCE, text, 1), capture(&CONDITION, text, 1)) {
@@ -44,8 +65,8 @@ fn evicted(case: &Case, text: &str, said: Evidence) -> Finding {
         (None, Some(c)) => format!("under {c}"),
         (None, None) => "short of a resource".to_owned(),
     };
-    let used = capture(&USING, text, 1).zip(capture(&USING, text, 2)).zip(capture(&USING, text, 3));
-    let use_words = used.map_or_else(String::new, |((name, using), request)| {
+    let used = largest(text);
+    let use_words = used.map_or_else(String::new, |(name, using, request)| {
         format!("; container {name} was using {using}, its request is {request}")
     });
     let verb = if text.contains("rejected") || text.contains("had condition") { "refused" } else { "evicted" };
@@ -135,6 +156,10 @@ mod tests {
                 "low on ephemeral-storage; container app was using 90Gi, its request is 0",
             ),
             ("The node was low on resource: [DiskPressure]. ", "low on DiskPressure"),
+            (
+                "The node was low on resource: ephemeral-storage. Container a was using 3914072Ki, which exceeds its request of 0. Container b was using 90Gi, which exceeds its request of 1Gi. ",
+                "container b was using 90Gi, its request is 1Gi",
+            ),
             ("The node was low on resource: inodes. ", "low on inodes"),
             (
                 "Pod was rejected: The node had condition: [MemoryPressure]. ",

@@ -196,7 +196,7 @@ mod tests {
             ),
             (r#"failed to get sandbox image "registry.example/pause:3.9": failed to pull image"#, "pause"),
             (
-                r#"failed to create pod sandbox: unable to start container process: open /x: too many open files"#,
+                r"failed to create pod sandbox: unable to start container process: open /x: too many open files",
                 "file handles",
             ),
             (

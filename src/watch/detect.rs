@@ -19,6 +19,8 @@ pub struct Policy {
     pub stuck_after: i64,
     /// Seconds after the pod's start in which a configuration error may still heal by itself.
     pub config_grace: i64,
+    /// Seconds after the pod's start in which a pull that failed on the way may still succeed: time for one retry.
+    pub pull_grace: i64,
     /// Seconds for which a crash of a slow loop still counts, although the container has run for longer than
     /// `resolve_after` since: see [`Policy::offline`]. Zero: not at all.
     pub slow_loop: i64,
@@ -33,7 +35,7 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, slow_loop: 0 }
+        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, pull_grace: 25, slow_loop: 0 }
     }
 }
 
@@ -153,7 +155,7 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
                 crash: last.map_or_else(|| format!("{}/{}/{reason}", pod.uid, c.name), |end| crash_id(pod, c, end)),
                 at: last.and_then(|end| end.finished).or(pod.start_time).or(pod.created),
             }),
-        State::Terminated(end) => is_crash(pod, c, end).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
+        State::Terminated(end) => (is_crash(pod, c, end) && !is_ended_sidecar(pod, c)).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
         State::Running { .. } if last.is_none() => {
             restarts_unrecorded(pod, c, cluster).then(|| noticed(pod, c, Trigger::Restarted, None))
         }
@@ -193,14 +195,44 @@ pub(super) fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     }
 }
 
-/// A configuration error in the pod's first seconds, or one that says itself that it passes.
+/// A sidecar of a pod whose work is done: the kubelet ends sidecars after all others, and their exit code is its doing.
+fn is_ended_sidecar(pod: &Pod, c: &Container) -> bool {
+    let mut others = pod.containers.iter().filter(|o| o.kind == ContainerKind::Regular);
+    c.kind == ContainerKind::Sidecar
+        && pod.restart_policy != RestartPolicy::Always
+        && others.all(|o| matches!(o.status.state, State::Terminated(_)))
+}
+
+/// What heals by itself within the pod's first seconds: a configuration error (the object comes a moment later), a pull that
+/// failed once on the way; or a message that says itself that it passes.
 fn may_heal(pod: &Pod, reason: &str, message: &str, now: Timestamp, policy: &Policy) -> bool {
-    if reason != "CreateContainerConfigError" {
-        return false;
+    let age = pod.start_time.or(pod.created).and_then(|t| seconds_between(t, now));
+    let younger = |than: i64| age.is_some_and(|s| s < than);
+    match reason {
+        "CreateContainerConfigError" => younger(policy.config_grace) || stuck::is_passing(message),
+        "ErrImagePull" | "ImagePullBackOff" => younger(policy.pull_grace) && is_on_the_way(message),
+        _ => false,
     }
-    let young =
-        pod.start_time.or(pod.created).and_then(|t| seconds_between(t, now)).is_some_and(|s| s < policy.config_grace);
-    young || stuck::is_passing(message)
+}
+
+/// A pull that failed on the way to the registry or in it, not because of what was asked for. The first retry comes after 10 s.
+fn is_on_the_way(message: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "500 internal server error",
+        "502 bad gateway",
+        "503 service unavailable",
+        "504 gateway time",
+        "429 too many requests",
+        "unexpected eof",
+        "connection reset",
+        "i/o timeout",
+        "tls handshake timeout",
+        "deadline exceeded",
+        "temporary failure",
+        "server misbehaving",
+    ];
+    let lower = message.to_lowercase();
+    WORDS.iter().any(|w| lower.contains(w))
 }
 
 pub(super) fn pod_failed(pod: &Pod, c: &Container) -> Noticed {

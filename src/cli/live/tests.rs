@@ -85,7 +85,7 @@ fn pod() -> Value {
             "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": ago(22), "finishedAt": ago(20), "containerID": "containerd://c1"}}}]}})
 }
 
-fn list(kind: &str, items: Vec<Value>) -> Value {
+fn list(kind: &str, items: &[Value]) -> Value {
     json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": items})
 }
 
@@ -107,10 +107,10 @@ fn server() -> Server {
         "spec": {"replicas": 3, "selector": {}}, "status": {"replicas": 3}});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web", "uid": "d-1"}, "spec": {"replicas": 3, "selector": {}, "template": {}}});
     Server::default()
-        .says(PODS, &list("PodList", vec![pod()]))
+        .says(PODS, &list("PodList", &[pod()]))
         .says(POD, &pod())
         .prints(LOG, log)
-        .says(EVENTS, &list("EventList", vec![]))
+        .says(EVENTS, &list("EventList", &[]))
         .says(NODE, &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}, "status": {"images": [{"names": ["x"]}]}}))
         .says("/apis/apps/v1/namespaces/shop/replicasets/web-abc", &owner)
         .says("/apis/apps/v1/namespaces/shop/deployments/web", &deployment)

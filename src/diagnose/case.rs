@@ -74,6 +74,13 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What the program left as its termination message (`terminationMessagePath`, or the end of its log under
+    /// `FallbackToLogsOnError`), where it ran; a runtime's message of one that never ran is not its own word.
+    fn last_words(&self) -> Option<&'a str> {
+        let crash = self.crash().filter(|c| matches!(c.reason.as_str(), "Error" | "OOMKilled" | "Completed"))?;
+        Some(crash.message.as_str()).filter(|m| !m.trim().is_empty())
+    }
+
     /// The log of the run that is going on now, if one is.
     pub fn running_log(&self) -> Option<&'a Log> {
         match &self.container.status.state {
@@ -84,9 +91,9 @@ impl<'a> Case<'a> {
 
     /// The analysed log of the crash; computed once. An absent log gives an empty report with `read == false`.
     pub fn log(&self) -> &LogReport {
-        self.log.get_or_init(|| match self.crash_log() {
+        self.log.get_or_init(|| match self.crash_log().filter(|l| !l.text.trim().is_empty()) {
             Some(l) => log::analyse(&l.text),
-            None => LogReport::default(),
+            None => self.last_words().map_or_else(LogReport::default, log::analyse),
         })
     }
 
@@ -110,5 +117,29 @@ impl<'a> Case<'a> {
     /// `kubectl` words that address the workload, e.g. `-n shop set resources deployment/web -c app`.
     pub fn kubectl_workload(&self) -> String {
         format!("{}/{}", self.pod.workload.kind.to_lowercase(), self.pod.workload.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnose::Reason;
+    use crate::diagnose::testing::World;
+
+    fn ended(log: &str) -> Reason {
+        let world = World::new().crashed(1, "Error", 2).with(|w| {
+            if let Some(last) = &mut w.container().status.last {
+                last.message = "dial tcp 10.96.0.42:5432: connect: connection refused\n".into();
+            }
+        });
+        if log.is_empty() { world.diagnose().reason } else { world.log(log).diagnose().reason }
+    }
+
+    #[test]
+    fn a_termination_message_stands_in_for_a_log_that_is_not_there() {
+        assert_eq!(ended(""), Reason::DependencyUnavailable);
+        assert_eq!(
+            ended("panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:5 +0x1d\n"),
+            Reason::UnhandledException
+        );
     }
 }

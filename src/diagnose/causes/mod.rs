@@ -81,7 +81,6 @@ pub static RULES: &[Rule] = &[
     // The kubelet ended or refused the pod as a whole.
     Rule { reasons: &[Reason::EphemeralStorageExceeded], examine: evicted::storage::examine },
     Rule { reasons: &[Reason::NodePressureEviction], examine: evicted::pressure::examine },
-    Rule { reasons: &[Reason::DeadlineExceeded], examine: evicted::deadline::examine },
     // Probes.
     Rule {
         reasons: &[

@@ -1,9 +1,8 @@
-//! The kubelet ended or refused the pod as a whole: for its own local storage, for the node's sake, or for its deadline.
+//! The kubelet ended the pod as a whole: for its own local storage, or for the node's sake.
 //!
 //! The words stand in `status.message` of a pod with `status.reason: Evicted` (phase Failed) and in the event of that name;
 //! exit code and reason of the container (137, Error or ContainerStatusUnknown) say nothing.
 
-pub mod deadline;
 pub mod pressure;
 pub mod storage;
 

@@ -282,8 +282,10 @@ impl Desk {
     fn suspect(&mut self, pod: &Arc<Pod>, now: Timestamp) {
         self.ending.note(pod, now);
         let waits = pod.containers.iter().any(|c| matches!(c.status.state, facts::State::Waiting { .. }));
-        if waits && pod.deleting.is_none() {
-            let first_look = self.rules.policy.config_grace + 1;
+        let ended = pod.phase == "Succeeded";
+        if (waits || ended) && pod.deleting.is_none() {
+            // Of an end in good order its events tell at once; what waits may heal first.
+            let first_look = if ended { 1 } else { self.rules.policy.config_grace + 1 };
             self.suspects.add(&pod.uid, &pod.namespace, &pod.name, Some(pod.clone()), first_look, now);
         } else {
             self.suspects.clear(&pod.uid);

@@ -198,7 +198,7 @@ impl Incident {
             |c: &&SeenCrash| pod.ids.contains(&c.id) || (first_time && self.earlier.counted(&s.pod, c, pod.last_at));
         let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| !is_known(c)).collect();
         pod.unwritten += fresh.len();
-        pod.update(s);
+        pod.update(s, now);
         if was_in_trouble && !s.down && fresh.is_empty() {
             self.trouble = self.trouble.max(s.running_since.or(Some(now)).filter(|t| *t <= now));
         }
@@ -492,7 +492,7 @@ impl PodState {
         }
     }
 
-    fn update(&mut self, s: &Sighting) {
+    fn update(&mut self, s: &Sighting, now: Timestamp) {
         for c in &s.crashes {
             if self.ids.contains(&c.id) {
                 continue;
@@ -502,7 +502,9 @@ impl PodState {
                 self.ids.push_front(c.id.clone());
             } else {
                 self.ids.push_back(c.id.clone());
-                self.last_at = self.last_at.max(c.at);
+                // The kubelet gives no time to an end that it did not see (ContainerStatusUnknown): it was a moment ago.
+                let unseen = (!c.id.starts_with("waiting:")).then(|| resource::whole_seconds(now));
+                self.last_at = self.last_at.max(c.at.or(unseen));
             }
         }
         while self.ids.len() > MAX_IDS {

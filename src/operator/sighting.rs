@@ -77,7 +77,8 @@ fn ended(state: &State) -> Option<&Terminated> {
 /// A failed pod of a controller that replaces its pods (evicted from a Deployment, say) is left lying about; it says nothing
 /// about now. Jobs and bare pods have no other pod to look at.
 fn is_replaced(pod: &Pod) -> bool {
-    pod.phase == "Failed" && pod.restart_policy == RestartPolicy::Always && pod.controller.is_some()
+    let over = matches!(pod.phase.as_str(), "Failed" | "Succeeded");
+    over && pod.restart_policy == RestartPolicy::Always && pod.controller.is_some()
 }
 
 /// Waiting for anything but the normal steps of a start.

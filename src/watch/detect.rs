@@ -99,11 +99,11 @@ fn cannot_start(reason: &str) -> bool {
 
 /// Which containers of a pod are crashing now. Init containers and sidecars come first, in spec order.
 pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
-    if pod.phase == "Succeeded"
-        || is_muted(pod, now)
-        || (pod.deleting.is_some() && !crashed_before_deletion(pod, policy))
-    {
+    if is_muted(pod, now) || (pod.deleting.is_some() && !crashed_before_deletion(pod, policy)) {
         return Vec::new();
+    }
+    if pod.phase == "Succeeded" {
+        return failed::evicted_in_good_order(pod, cluster);
     }
     if pod.phase == "Failed" {
         return failed::notice(pod, cluster, now, policy);
@@ -124,7 +124,8 @@ fn crashed_before_deletion(pod: &Pod, policy: &Policy) -> bool {
 
 /// Whether events are needed to tell if this pod is stuck: it waits for its containers for too long.
 pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
-    stuck::is_waiting(pod) && pod.created.and_then(|c| seconds_between(c, now)).is_some_and(|s| s >= policy.stuck_after)
+    let ended = pod.phase == "Succeeded" && pod.restart_policy == RestartPolicy::Always;
+    ended || stuck::is_waiting(pod) && pod.created.and_then(|c| seconds_between(c, now)).is_some_and(|s| s >= policy.stuck_after)
 }
 
 /// `ignore`, or `mute-until` a time that has not come.
@@ -226,6 +227,9 @@ fn is_on_the_way(message: &str) -> bool {
         "429 too many requests",
         "unexpected eof",
         "connection reset",
+        "connection refused",
+        "no route to host",
+        "network is unreachable",
         "i/o timeout",
         "tls handshake timeout",
         "deadline exceeded",

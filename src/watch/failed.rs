@@ -7,6 +7,16 @@ use crate::diagnose::facts::{
 use super::detect::{Noticed, Policy, end_of, is_crash, is_expected, pod_failed};
 use super::stuck;
 
+/// Evicted, although its phase says Succeeded: the program ended with code 0 when it was asked to, and the kubelet (seen with
+/// 1.37) then writes neither `status.reason` nor phase Failed, only the event. Under Always nothing else ends so.
+pub(super) fn evicted_in_good_order(pod: &Pod, cluster: &Cluster) -> Vec<Noticed> {
+    let evicted = pod.phase == "Succeeded"
+        && pod.restart_policy == RestartPolicy::Always
+        && pod.deleting.is_none()
+        && cluster.events_of_pod(pod).any(|e| e.reason == "Evicted");
+    stuck::main_container(pod).filter(|_| evicted).map(|c| pod_failed(pod, c)).into_iter().collect()
+}
+
 /// A pod that failed for good.
 pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
     if is_made_good(pod, cluster, now, policy) {

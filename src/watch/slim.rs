@@ -171,7 +171,9 @@ impl Raw<'_> {
         let regular = self.status.container_statuses.as_deref().unwrap_or_default();
         let init = self.status.init_container_statuses.as_deref().unwrap_or_default();
         let restarts_always = !matches!(self.spec.restart_policy.as_deref(), Some("Never" | "OnFailure"));
+        // What must run for ever never succeeds: an eviction leaves a program that ends in good order like that.
         let suspicious = phase == "Failed"
+            || (succeeded && restarts_always && self.metadata.deletion_timestamp.is_none())
             || (!succeeded
                 && (regular.iter().any(|c| c.suspicious(restarts_always)) || init.iter().any(|c| c.suspicious(false))));
         Slim {
@@ -319,6 +321,7 @@ mod tests {
             {"name": "app", "restartCount": 2, "state": {"terminated": {"exitCode": 0}}}]}));
         p["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "report-1",
             "uid": "j", "controller": true}]);
+        p["spec"]["restartPolicy"] = json!("Never");
         let p: SlimPod = serde_json::from_str(&p.to_string()).unwrap();
         assert_eq!((p.slim.suspicious, p.slim.succeeded), (false, true));
         assert_eq!(p.slim.job.as_deref(), Some("report-1"));

@@ -191,7 +191,7 @@ class Run:
                 targets = {(e["involvedObject"]["kind"], e["involvedObject"]["name"]) for e in right}
                 if (kind, name) not in targets:
                     return f"no {'Normal' if recovered else 'Warning'} Event on {kind}/{name}"
-                if not recovered and not any(k == "Pod" for k, _ in targets):
+                if not recovered and not want.get("gone") and not any(k == "Pod" for k, _ in targets):
                     return "no Event on the pod"
             return None
         if wrong := self.state.wait(check, time.time() + SIDE_DEADLINE):

@@ -259,6 +259,7 @@ impl Desk {
         now: Timestamp,
     ) {
         let Some(entry) = self.book.entries.get_mut(key) else { return };
+        let sight = &entry.incident.continued(sight.clone());
         let seen = entry.incident.see(sight, now);
         self.metrics_count(key, &seen.count);
         let Some(entry) = self.book.entries.get_mut(key) else { return };

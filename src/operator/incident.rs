@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::backoff::BackOff;
 use super::earlier::Earlier;
-use super::sighting::{SeenCrash, Sighting};
+use super::sighting::{self, SeenCrash, Sighting};
 use crate::api::{self, CrashDiagnosisSpec, CrashDiagnosisStatus};
 use crate::diagnose::facts::{PastCrash, Timestamp, Workload};
 use crate::report::resource::{self, Verdict};
@@ -24,6 +24,10 @@ const MAX_IDS: usize = 4;
 const LOOK_AGAIN: i64 = 20;
 /// But at least this often.
 const LOOK_AT_LEAST: i64 = 300;
+/// Seconds between two looks because an obstacle is told in other words.
+const REWORDED_EVERY: i64 = 5;
+/// Looks in a row that may come to nothing before looks become rarer.
+const VAGUE_LOOKS: u32 = 5;
 
 /// How long things last.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,8 @@ pub struct Incident {
     history: VecDeque<Past>,
     /// Crashes per signature whose cause is not known yet.
     uncounted: BTreeMap<String, u64>,
+    /// When an obstacle was last told in other words.
+    reworded: Option<Timestamp>,
     crashes: i64,
     last_crash: Option<api::Crash>,
     first_seen: Option<Timestamp>,
@@ -139,6 +145,7 @@ impl Incident {
             shown: String::new(),
             history: VecDeque::new(),
             uncounted: BTreeMap::new(),
+            reworded: None,
             crashes: 0,
             last_crash: None,
             first_seen: None,
@@ -208,12 +215,33 @@ impl Incident {
         let explained = self.explained.iter().find(|e| e.signature == s.signature);
         // The operator ended before it could look at this one.
         let unnamed = || first_time && self.history.iter().any(|p| p.entry.reason.is_empty() && p.entry.pod == s.pod);
-        let look = match explained {
-            Some(e) => !fresh.is_empty() && now >= e.look_again,
-            None => !fresh.is_empty() || self.explained.is_empty() || unnamed(),
+        // The same obstacle in other words: what was missing is there now, and something else is not.
+        let reworded = || {
+            s.down
+                && !s.crashes.is_empty()
+                && self.reworded.is_none_or(|t| now.as_second() - t.as_second() >= REWORDED_EVERY)
+        };
+        let (look, new_words) = match explained {
+            Some(e) => (!fresh.is_empty() && now >= e.look_again, false),
+            None if !fresh.is_empty() || self.explained.is_empty() || unnamed() => (true, false),
+            None => (reworded(), reworded()),
         };
         let count = explained.map(|e| e.verdict.clone()).map(|v| self.count(&s.signature, &v)).unwrap_or_default();
-        Seen { new: fresh.len(), look, count }
+        let new = fresh.len();
+        if new_words {
+            self.reworded = Some(now);
+        }
+        Seen { new, look, count }
+    }
+
+    /// The sighting, with the signature of what was said before where the kubelet now only says that it waits.
+    pub fn continued(&self, mut s: Sighting) -> Sighting {
+        if sighting::is_bare_back_off(&s.signature)
+            && let Some(pod) = self.pods.get(&s.uid).filter(|p| !p.signature.is_empty())
+        {
+            s.signature.clone_from(&pod.signature);
+        }
+        s
     }
 
     fn record(&mut self, crash: &SeenCrash, s: &Sighting, now: Timestamp) {
@@ -266,11 +294,20 @@ impl Incident {
         let old = self.explained.iter().position(|e| e.signature == signature);
         let same = old.is_some_and(|i| self.explained[i].verdict.reason == verdict.reason);
         let confirmed = if same { old.map_or(0, |i| self.explained[i].confirmed) + 1 } else { 0 };
-        let pause = (LOOK_AGAIN << confirmed.min(5)).min(LOOK_AT_LEAST);
+        // A verdict that says nothing may be due to a log that was read a moment too late: the next crash has another.
+        let again_at_once = verdict.is_vague() && confirmed < VAGUE_LOOKS;
+        let pause = if again_at_once { 0 } else { (LOOK_AGAIN << confirmed.min(5)).min(LOOK_AT_LEAST) };
         if let Some(i) = old {
             self.explained.remove(i);
         }
         self.explained.retain(|e| !e.signature.is_empty());
+        if !verdict.is_vague() {
+            let vague = |p: &&mut Past| p.signature == signature && resource::is_vague(&p.entry.reason);
+            for past in self.history.iter_mut().filter(vague) {
+                past.entry.cause.clone_from(&verdict.cause);
+                past.entry.reason.clone_from(&verdict.reason);
+            }
+        }
         if let Some(newest) = self.history.iter_mut().find(|p| p.signature == signature) {
             newest.entry.cause.clone_from(&verdict.cause);
             newest.entry.reason.clone_from(&verdict.reason);

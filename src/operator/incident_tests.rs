@@ -109,3 +109,53 @@ fn one_crash_seen_twice_is_one() {
     let again = Sighting { crashes: vec![SeenCrash { id: "other".into(), ..s.crashes[0].clone() }], ..s };
     assert_eq!(i.see(&again, at(102)).new, 1);
 }
+
+fn stuck(reason: &str, message: &str) -> Sighting {
+    let w = World::new().waiting(reason, message);
+    let pod = &w.cluster.pods[0];
+    sighting::sight(pod, &pod.containers[0], false)
+}
+
+#[test]
+fn an_obstacle_in_other_words_is_looked_at_again() {
+    let mut i = incident();
+    let first = stuck("CreateContainerConfigError", "configmap \"a\" not found");
+    assert!(i.see(&first, at(0)).look);
+    i.explain(&first.signature, verdict("ConfigMapNotFound"), at(0));
+    assert!(!i.see(&first, at(30)).look);
+    let second = stuck("CreateContainerConfigError", "secret \"b\" not found");
+    assert!(i.see(&second, at(60)).look);
+    let third = stuck("CreateContainerConfigError", "secret \"c\" not found");
+    assert!(!i.see(&third, at(61)).look, "not at every wording of a message that changes all the time");
+}
+
+#[test]
+fn a_bare_back_off_goes_on_with_what_the_pull_said() {
+    let mut i = incident();
+    let failed = stuck("ErrImagePull", "rpc error: code = NotFound desc = web:1.2: not found");
+    i.see(&failed, at(0));
+    i.explain(&failed.signature, verdict("ImagePullFailed"), at(0));
+    let bare = i.continued(stuck("ImagePullBackOff", "Back-off pulling image \"web:1.2\""));
+    assert_eq!(bare.signature, failed.signature);
+    let full = stuck(
+        "ImagePullBackOff",
+        "Back-off pulling image \"web:1.2\": ErrImagePull: rpc error: code = NotFound desc = web:1.2: not found",
+    );
+    assert_eq!(i.continued(full).signature, failed.signature);
+}
+
+#[test]
+fn a_vague_verdict_is_improved_by_the_next_crash_and_the_history_with_it() {
+    let mut i = incident();
+    let first = crash(1, 1, 10, 2);
+    i.see(&first, at(10));
+    i.explain(&first.signature, verdict("UnknownError"), at(10));
+    i.look_over(&first.signature);
+    let second = crash(2, 1, 13, 2);
+    assert!(i.see(&second, at(13)).look);
+    i.explain(&second.signature, verdict("MissingModule"), at(13));
+    i.look_over(&second.signature);
+    let reasons: Vec<String> = status(&mut i, at(14)).history.into_iter().map(|h| h.reason).collect();
+    assert_eq!(reasons, ["MissingModule", "MissingModule"]);
+    assert!(!i.see(&crash(3, 1, 16, 2), at(16)).look);
+}

@@ -200,6 +200,32 @@ fn waits(pod: &Pod, container: &Container) -> Option<Wait> {
 }
 
 /// Revision, exit and obstacle; the pod's own name and uid are taken out of messages, so that replicas are alike.
+/// How the signature of a failed pull begins.
+const IMAGE: &str = "image/";
+/// Longest part of a message in a signature.
+const MAX_WORDS: usize = 300;
+
+/// Older kubelets say in the back-off of a pull only that there is one: what was said before it still holds.
+pub fn is_bare_back_off(signature: &str) -> bool {
+    signature.contains(&format!("|{IMAGE}|"))
+}
+
+/// What the pull failed of: newer kubelets repeat it behind `Back-off pulling image "x": ErrImagePull: `.
+fn pull_error(message: &str) -> &str {
+    match message.strip_prefix("Back-off pulling image ") {
+        Some(rest) => rest.split_once("ErrImagePull: ").map_or("", |(_, error)| error),
+        None => message,
+    }
+}
+
+/// A message without what differs from try to try: names of the pod, ids, ports and times.
+fn worded(message: &str, pod: &Pod) -> String {
+    let message = message.replace(&pod.uid, "").replace(&pod.name, "");
+    let words = message.split_inclusive(|c: char| !c.is_alphanumeric());
+    let plain = |w: &&str| !w.chars().any(|c| c.is_ascii_digit());
+    words.filter(plain).collect::<String>().chars().take(MAX_WORDS).collect()
+}
+
 fn signature(pod: &Pod, container: &Container) -> String {
     let status = &container.status;
     let end = ended(&status.state).or(status.last.as_ref());
@@ -207,8 +233,8 @@ fn signature(pod: &Pod, container: &Container) -> String {
     let obstacle = match &status.state {
         State::Waiting { reason, message } => match reason.as_str() {
             "" | "CrashLoopBackOff" | "RunContainerError" | "ContainerCreating" | "PodInitializing" => String::new(),
-            "ErrImagePull" | "ImagePullBackOff" => "image".into(),
-            _ => format!("{reason}/{}", message.replace(&pod.uid, "").replace(&pod.name, "")),
+            "ErrImagePull" | "ImagePullBackOff" => format!("{IMAGE}{}", worded(pull_error(message), pod)),
+            _ => format!("{reason}/{}", worded(message, pod)),
         },
         _ => String::new(),
     };

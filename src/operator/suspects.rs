@@ -49,6 +49,8 @@ impl Suspects {
             self.with_facts -= usize::from(known.pod.is_some());
             self.with_facts += usize::from(pod.is_some());
             known.pod = pod;
+            // What it waits for now may deserve an earlier look than what it waited for before.
+            known.due = known.due.min(later(now, first_look));
             return;
         }
         if self.by_uid.len() < MAX {
@@ -105,6 +107,15 @@ mod tests {
         assert!(s.due(at(119), 10).is_empty());
         s.clear("u");
         assert!(s.due(at(9999), 10).is_empty());
+    }
+
+    #[test]
+    fn a_new_trouble_brings_the_look_forward() {
+        let mut s = Suspects::default();
+        s.add("u", "shop", "web-1", None, 31, at(0));
+        s.add("u", "shop", "web-1", None, 11, at(2));
+        assert!(s.due(at(12), 10).is_empty());
+        assert_eq!(s.due(at(13), 10).len(), 1);
     }
 
     #[test]

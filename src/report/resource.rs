@@ -93,8 +93,13 @@ impl Verdict {
 
     /// Whether it says nothing in particular, so that a second look is worth a request.
     pub fn is_vague(&self) -> bool {
-        self.reason == Reason::Unknown.as_str() || self.reason == Reason::UnknownError.as_str()
+        is_vague(&self.reason)
     }
+}
+
+/// Reasons that name no cause.
+pub fn is_vague(reason: &str) -> bool {
+    reason == Reason::Unknown.as_str() || reason == Reason::UnknownError.as_str()
 }
 
 /// An end of a container, in the words of the custom resource.

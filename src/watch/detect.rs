@@ -125,7 +125,9 @@ fn crashed_before_deletion(pod: &Pod, policy: &Policy) -> bool {
 /// Whether events are needed to tell if this pod is stuck: it waits for its containers for too long.
 pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
     let ended = pod.phase == "Succeeded" && pod.restart_policy == RestartPolicy::Always;
-    ended || stuck::is_waiting(pod) && pod.created.and_then(|c| seconds_between(c, now)).is_some_and(|s| s >= policy.stuck_after)
+    ended
+        || stuck::is_waiting(pod)
+            && pod.created.and_then(|c| seconds_between(c, now)).is_some_and(|s| s >= policy.stuck_after)
 }
 
 /// `ignore`, or `mute-until` a time that has not come.

@@ -310,7 +310,11 @@ fn what_must_run_for_ever_and_succeeded_was_evicted_where_the_event_says_so() {
             w.pod().restart_policy = RestartPolicy::Always;
             w.container().status.state = State::Terminated(Terminated { exit_code: 0, ..Terminated::default() });
         });
-        if evicted { w.event("Evicted", "Usage of EmptyDir volume \"cache\" exceeds the limit \"8Mi\". ", 5) } else { w }
+        if evicted {
+            w.event("Evicted", "Usage of EmptyDir volume \"cache\" exceeds the limit \"8Mi\". ", 5)
+        } else {
+            w
+        }
     };
     let noticed = |w: &World| notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default()).len();
     assert_eq!((noticed(&world(true)), noticed(&world(false))), (1, 0));

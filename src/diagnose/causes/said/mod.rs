@@ -21,7 +21,7 @@ pub mod module;
 pub mod mount_conflict;
 pub mod node_feature;
 pub mod permission;
-mod place;
+pub(in crate::diagnose::causes) mod place;
 pub mod port;
 pub mod read_only;
 pub mod signal;

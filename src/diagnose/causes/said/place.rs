@@ -5,7 +5,7 @@ use crate::diagnose::facts::{Mount, VolumeSource};
 
 /// What a path lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::diagnose::causes) enum Place {
     /// The image's own file system.
     Image,
     /// A ConfigMap, Secret, projected or downward volume.
@@ -17,7 +17,7 @@ pub(super) enum Place {
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The mount that holds a path: the longest one that is its prefix.
-pub(super) fn mount_of<'a>(case: &Case<'a>, path: &str) -> Option<&'a Mount> {
+pub(in crate::diagnose::causes) fn mount_of<'a>(case: &Case<'a>, path: &str) -> Option<&'a Mount> {
     let path = path.trim_end_matches('/');
     case.container.mounts.iter().filter(|m| below(path, &m.path)).max_by_key(|m| m.path.len())
 }
@@ -43,7 +43,7 @@ pub(super) fn of(case: &Case, path: &str) -> Place {
     }
 }
 
-pub(super) fn kind_of(case: &Case, mount: &Mount) -> Place {
+pub(in crate::diagnose::causes) fn kind_of(case: &Case, mount: &Mount) -> Place {
     match case.pod.volume(&mount.volume).map(|v| &v.source) {
         Some(VolumeSource::ConfigMap(_) | VolumeSource::Secret(_) | VolumeSource::Projected(_)) => Place::Config,
         Some(VolumeSource::Other(kind)) if kind == "downwardAPI" || kind == "serviceAccountToken" => Place::Config,
@@ -52,7 +52,7 @@ pub(super) fn kind_of(case: &Case, mount: &Mount) -> Place {
 }
 
 /// `ConfigMap web-config mounted at /etc/web`, for evidence.
-pub(super) fn describe(case: &Case, mount: &Mount) -> String {
+pub(in crate::diagnose::causes) fn describe(case: &Case, mount: &Mount) -> String {
     let source = match case.pod.volume(&mount.volume).map(|v| &v.source) {
         Some(VolumeSource::ConfigMap(c)) => format!("ConfigMap {}", c.name),
         Some(VolumeSource::Secret(s)) => format!("Secret {}", s.name),
@@ -89,7 +89,7 @@ pub(super) fn has_extension(path: &str) -> bool {
 }
 
 /// Extension in lower case.
-pub(super) fn extension(path: &str) -> String {
+pub(in crate::diagnose::causes) fn extension(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase())
 }

@@ -143,7 +143,10 @@ fn advise(case: &Case, missing: &Missing, finding: Finding) -> Finding {
     };
     let Some(key) = &missing.key else {
         let near = similar(case, kind, name);
-        let text = format!("Create it, or correct the name in {}.{near}", case.kubectl_workload());
+        let text = format!(
+            "Create {kind} {name} in namespace {ns}, or correct the name in {}.{near}",
+            case.kubectl_workload()
+        );
         let finding = elsewhere(case, kind, name, finding);
         return finding.advise_command(text, format!("kubectl -n {ns} get {lower}s"));
     };

@@ -60,6 +60,11 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 fn read(case: &Case, said: &Said) -> Option<Finding> {
     let shape = shapes::of(said.text)?;
     let subject = subject(said.text);
+    if let Some((path, over)) =
+        subject.filter(|_| shape.reason == Reason::EntrypointNotFound).and_then(|s| Some((s, mount::hiding(case, s)?)))
+    {
+        return Some(mount::hidden(case, path, over));
+    }
     let named = subject.map(|s| format!("\"{}\"", cut(s, 120)));
     let means = match &named {
         Some(n) => shape.means.replace("{}", n),
@@ -78,7 +83,7 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     )
     .advise(match subject.filter(|_| one_string) {
         Some(s) => split(s),
-        None => shape.advice.to_owned(),
+        None => shape.advice.replace("{}", named.as_deref().unwrap_or("it")),
     });
     if shape.reason == Reason::MountPathConflict {
         finding = mount::explain(case, subject, finding);

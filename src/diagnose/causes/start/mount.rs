@@ -1,8 +1,9 @@
 //! Why a file and a directory got mixed up at a mount: a subPath that is no key of its ConfigMap or Secret is made as a directory.
 
-use crate::diagnose::facts::VolumeSource;
+use crate::diagnose::causes::said::place;
+use crate::diagnose::facts::{Container, ContainerKind, Mount, VolumeSource};
 use crate::diagnose::words::cut;
-use crate::diagnose::{Case, Evidence, Finding, Source, near};
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, near};
 
 /// Adds what spec and objects tell of the mount at `path`.
 pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding {
@@ -49,6 +50,41 @@ pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding
     first(finding, format!("Name a key of {object} as subPath (it has {has}), or add {sub} to it.{near}"))
 }
 
+/// The mount that hides the image's folder in which the program at `path` should be: of a volume that cannot hold a program
+/// (a ConfigMap or Secret, where no script is looked for; an emptyDir that no init container fills).
+pub fn hiding<'a>(case: &Case<'a>, path: &str) -> Option<&'a Mount> {
+    const SCRIPTS: &[&str] = &["sh", "bash", "py", "pl", "rb", "js", "lua", "php"];
+    let mount = place::mount_of(case, path)
+        .filter(|m| m.sub_path.is_none() && m.path.trim_matches('/') != path.trim_matches('/'))?;
+    let filled = || {
+        let fills =
+            |c: &Container| c.kind != ContainerKind::Regular && c.mounts.iter().any(|m| m.volume == mount.volume);
+        case.pod.containers.iter().any(fills)
+    };
+    let hides = match &case.pod.volume(&mount.volume)?.source {
+        VolumeSource::EmptyDir { .. } => !filled(),
+        _ => place::kind_of(case, mount) == place::Place::Config && !SCRIPTS.contains(&place::extension(path).as_str()),
+    };
+    hides.then_some(mount)
+}
+
+/// The runtime finds no program because a mount lies over its folder.
+pub fn hidden(case: &Case, path: &str, mount: &Mount) -> Finding {
+    let text = format!(
+        "{} cannot start: the mount at {} hides what the image has there, so {} is not found.",
+        case.container.name,
+        mount.path,
+        cut(path, 120)
+    );
+    Finding::new(Reason::MountPathConflict, Confidence::Likely, Basis::Stated, text)
+        .evidence(Evidence::new(Source::PodSpec, place::describe(case, mount)))
+        .advise(format!(
+            "Mount volume {} at a folder of its own (or single files of it with subPath), so that {} of the image stays visible.",
+            mount.volume, mount.path
+        ))
+        .but("the image may lack the program as well")
+}
+
 /// Puts advice in place of what the runtime's words alone suggest.
 fn first(mut finding: Finding, text: String) -> Finding {
     finding.remediation.clear();
@@ -88,6 +124,26 @@ mod tests {
         assert_eq!(found.reason, Reason::MountPathConflict);
         assert!(found.summary.contains("ConfigMap conf has no key app.yml"), "{}", found.summary);
         assert!(found.remediation[0].text.contains("app.yaml"), "{:?}", found.remediation);
+    }
+
+    #[test]
+    fn a_folder_of_the_image_under_a_mount_hides_its_program_unless_something_fills_it() {
+        let message = r#"OCI runtime create failed: runc create failed: unable to start container process: exec: "/app/server": stat /app/server: no such file or directory"#;
+        let reason = |filled: bool| {
+            let world = World::new().waiting("RunContainerError", message).with(|w| {
+                let source = VolumeSource::EmptyDir { memory: false, size_limit: None };
+                w.pod().volumes.push(PodVolume { name: "data".into(), source });
+                let mount = Mount { volume: "data".into(), path: "/app".into(), sub_path: None, read_only: false };
+                w.container().mounts.push(mount);
+                if filled {
+                    let mut copy = w.container().clone();
+                    copy.kind = crate::diagnose::facts::ContainerKind::Init;
+                    w.pod().containers.push(copy);
+                }
+            });
+            world.diagnose().reason
+        };
+        assert_eq!((reason(false), reason(true)), (Reason::MountPathConflict, Reason::EntrypointNotFound));
     }
 
     #[test]

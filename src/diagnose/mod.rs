@@ -34,5 +34,7 @@ pub fn diagnose(case: &Case) -> Diagnosis {
 /// Explains one container by what is known of its own pod.
 fn alone(case: &Case) -> Diagnosis {
     let findings = causes::RULES.iter().flat_map(|rule| (rule.examine)(case)).collect();
-    rank::rank(case, findings)
+    let mut diagnosis = rank::rank(case, findings);
+    causes::probe::beside::mention(case, &mut diagnosis);
+    diagnosis
 }

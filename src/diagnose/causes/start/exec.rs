@@ -18,6 +18,8 @@ static SUBJECT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"to rootfs at \\?"([^"\\]+)"#,
         r#"chdir to cwd \(\\?"([^"\\]+)"#,
         r"chdir to `([^`]+)`",
+        r#"unknown capability(?: to (?:add|drop))?:? \\?"?(\w+)"#,
+        r"unable to find (?:user|group) ([^:\s]+)",
         r#"initial working directory \\?"([^"\\]+)"#,
         r"(?:executable file|cannot find|exec container process(?: \([^)]*\))?) `([^`]+)`",
         r"mount `[^`]*` to `([^`]+)`",

@@ -91,7 +91,7 @@ static SHAPES: &[Shape] = &[
     shape(&["apparmor"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the AppArmor profile", "Load the profile on the node, or use RuntimeDefault."),
     shape(&["seccomp"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the seccomp profile", "Put the profile on the node, or use RuntimeDefault."),
     shape(&["attr/keycreate"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the SELinux label", "Compare seLinuxOptions with the node's policy; a relabel or the container-selinux package may be missing there."),
-    shape(&["unknown capability"], &[], Reason::InvalidConfiguration, Certain, "securityContext.capabilities names a capability that does not exist", "Correct the name; Kubernetes writes capabilities without CAP_ (NET_ADMIN)."),
+    shape(&["unknown capability"], &[], Reason::InvalidConfiguration, Certain, "securityContext.capabilities names {}, which is no capability", "Correct the name; Kubernetes writes capabilities without CAP_ (NET_ADMIN)."),
     shape(&["/proc/sys/", "no such file"], &[], Reason::InvalidConfiguration, Likely, "the node's kernel does not have a sysctl that the pod sets", "Correct securityContext.sysctls, or load the kernel module that brings the setting."),
     // Mounts.
     shape(&["are you trying to mount a directory onto a file"], &[], Reason::MountPathConflict, Certain, "a directory is mounted over a file (or the reverse) at {}", "Mount one key with subPath, or mount the volume at a directory of its own."),
@@ -127,8 +127,8 @@ static SHAPES: &[Shape] = &[
     program(&["input/output error"], Reason::CorruptImage, Likely, "the entrypoint {} cannot be read from the node's disk", "Remove the image from the node and pull it again; check the node's disk."),
     program(&["text file busy"], Reason::RuntimeFailure, Possible, "the entrypoint {} was being written", "It passes by itself; use an image whose start script does not change itself."),
     // Users.
-    shape(&["unable to find user"], &[], Reason::CorruptImage, Likely, "the image names a user that its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
-    shape(&["unable to find group"], &[], Reason::CorruptImage, Likely, "the image names a group that its /etc/group does not have", "Use numeric ids in the Dockerfile."),
+    shape(&["unable to find user"], &[], Reason::CorruptImage, Likely, "the image names the user {}, which its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
+    shape(&["unable to find group"], &[], Reason::CorruptImage, Likely, "the image names the group {}, which its /etc/group does not have", "Use numeric ids in the Dockerfile."),
     // The node's disk.
     shape(&["read-only file system"], &[], Reason::NodeFault, Likely, "a disk of the node is read-only", "Look at the node: a file system error makes the kernel mount it read-only (journalctl -k). Drain it."),
     shape(&["input/output error"], &[], Reason::NodeFault, Likely, "a disk of the node cannot be read", "Look at the node: journalctl -k has the disk's errors. Drain it."),

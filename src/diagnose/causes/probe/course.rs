@@ -75,7 +75,7 @@ static READY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static NOT_READY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\bnot\b|\bun(?:able|available|til|ready)\b|\bfail|\berror\b|waiting for (?:db|database|\w+ to)|\bbefore\b|\bwill be\b|\bstarting\b").expect("a valid pattern")
+    Regex::new(r"(?i)\bnot\b|\bun(?:able|available|til|ready)\b|\bfail|\berror\b|waiting for (?:db|database|\w+ to)|\bbefore\b|\bwill be\b|\bstarting\b|\b(?:initiali[sz]ation|bootstrap|boot|recovery|replay|set-?up) (?:has |is |was |process )?(?:been )?started\b").expect("a valid pattern")
 });
 
 static ANSWERED: LazyLock<Regex> = LazyLock::new(|| {

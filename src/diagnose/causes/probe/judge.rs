@@ -15,6 +15,9 @@ pub fn judge(kill: &Killed) -> Finding {
     if kill.kill.kind == ProbeKind::Startup {
         return startup_failed(kill);
     }
+    if kill.failure == Failure::Starting && kill.never_passed() {
+        return in_start(kill);
+    }
     if kill.never_passed() && up != Some(true) && !always_ready(kill) {
         // Whoever answers too late has opened the port already: without a start under way it is the answer that is slow.
         return if kill.failure == Failure::Timeout && !kill.progressing() { running(kill) } else { in_start(kill) };
@@ -139,7 +142,7 @@ fn strict(kill: &Killed) -> Finding {
     let finding = Finding::new(Reason::ProbeTooStrict, Confidence::Likely, kill.basis(true), text);
     let mut finding = kill.evidence(finding);
     finding.evidence.extend(kill.dependency().map(|d| Evidence::new(Source::Log, d)));
-    let finding = if kill.never_passed() && kill.dependency().is_none() {
+    let finding = if kill.never_passed() && kill.dependency().is_none() && kill.course.ready.is_none() {
         advice::startup_probe(kill, finding)
             .but("it may answer so only until its start is complete: then it needs more time")
     } else {

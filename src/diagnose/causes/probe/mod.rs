@@ -193,6 +193,7 @@ impl Killed<'_> {
 
     /// What a finding rests on: less where the log explains the probe's failures.
     fn basis(&self, up: bool) -> Basis {
-        if self.log_explains(up) { Basis::Symptom } else { Basis::Explained }
+        // A server that answers that it is starting leaves nothing to explain.
+        if self.failure != Failure::Starting && self.log_explains(up) { Basis::Symptom } else { Basis::Explained }
     }
 }

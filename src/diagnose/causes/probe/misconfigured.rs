@@ -44,6 +44,10 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             format!("its command fails by itself ({asks})"),
             "Run the probe's command by hand in the container (kubectl exec) and correct it: options, credentials, permissions.",
         ),
+        Failure::WrongProtocol if wants_certificate(kill.kill.text()) => Fault::new(
+            format!("the port wants a client certificate, which no kubelet sends ({asks})"),
+            "Serve health on a port without client certificates, or check from inside with an exec probe (or only the port, with tcpSocket).",
+        ),
         Failure::WrongProtocol => Fault::new(
             format!("it speaks another protocol than the port ({asks})"),
             "Set the probe's scheme to what the port speaks (scheme: HTTPS or HTTP), or ask the plain port; use grpc for a gRPC port.",
@@ -71,6 +75,10 @@ pub fn find(kill: &Killed) -> Option<Fault> {
         _ => return None,
     };
     Some(fault)
+}
+
+fn wants_certificate(text: &str) -> bool {
+    ["bad certificate", "certificate required", "handshake failure"].iter().any(|w| text.contains(w))
 }
 
 fn path(kill: &Killed, code: u16) -> Fault {

@@ -221,6 +221,39 @@ mod tests {
     }
 
     #[test]
+    fn words_that_only_look_like_those_of_a_program() {
+        for (message, reason) in [
+            (
+                "unable to start container process: error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory: unknown",
+                Reason::RuntimeFailure,
+            ),
+            (
+                "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/x/log.json: no such file or directory): runc did not terminate successfully: exit status 127: unknown",
+                Reason::RuntimeFailure,
+            ),
+            ("failed to start shim: mkdir /run/containerd/x: read-only file system: unknown", Reason::NodeFault),
+            (
+                r#"container_linux.go:349: starting container process caused "exec: \"/entrypoint.sh\": permission denied": unknown"#,
+                Reason::EntrypointNotExecutable,
+            ),
+            ("invalid capability: unknown capability to add: CAP_NET_ADMIN", Reason::InvalidConfiguration),
+        ] {
+            let found = start_error(message).examine(examine);
+            assert_eq!(found.first().map(|f| f.reason), Some(reason), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_in_one_string_is_split_in_the_advice() {
+        let found =
+            start_error(r#"exec: "python3 app.py": executable file not found in $PATH: unknown"#).examine(examine);
+        assert_eq!(
+            found[0].remediation[0].text,
+            "Write every word as an element of its own: command: [\"python3\", \"app.py\"]."
+        );
+    }
+
+    #[test]
     fn a_container_that_ran_is_not_a_start_error() {
         let w = World::new().crashed(1, "Error", 5).event("Failed", "Error: exec: \"x\": permission denied", 1);
         assert!(w.examine(examine).is_empty());

@@ -40,5 +40,7 @@ fn alone(case: &Case) -> Diagnosis {
     // The user's own come first: where all else is equal they win.
     let mut findings = signature::examine(case);
     findings.extend(causes::RULES.iter().flat_map(|rule| (rule.examine)(case)));
-    rank::rank(case, findings)
+    let mut diagnosis = rank::rank(case, findings);
+    causes::probe::beside::mention(case, &mut diagnosis);
+    diagnosis
 }

@@ -7,7 +7,7 @@ pub fn quantity(n: u64) -> String {
     let mi = n.div_ceil(MI);
     if mi.is_multiple_of(1 << 10) {
         format!("{}Gi", mi >> 10)
-    } else if mi.is_multiple_of(1 << 9) {
+    } else if mi > 1 << 10 && mi.is_multiple_of(1 << 9) {
         format!("{}.5Gi", mi >> 10)
     } else {
         format!("{mi}Mi")
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_quantity_is_never_a_fraction_of_a_byte() {
         let mi = |n: u64| n << 20;
-        assert_eq!([mi(1152), mi(1536), mi(2048), mi(384)].map(quantity), ["1152Mi", "1.5Gi", "2Gi", "384Mi"]);
+        assert_eq!([mi(1152), mi(1536), mi(2048), mi(512)].map(quantity), ["1152Mi", "1.5Gi", "2Gi", "512Mi"]);
         assert_eq!(quantity(1), "1Mi");
         assert_eq!(bytes(mi(1280)), "1280Mi");
     }

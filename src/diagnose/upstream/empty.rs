@@ -148,7 +148,14 @@ fn makes_no_pods(search: &Search, s: &Service, w: &WorkloadFacts) -> Fault {
         root: workload_root(w, what),
         evidence,
         advice: vec![Remedy::command(
-            format!("See why {kind} {name} makes no pods:"),
+            match why.and_then(|w| w.split_once("exceeded quota: ")).and_then(|(_, rest)| rest.split([',', ' ']).next())
+            {
+                Some(quota) => format!(
+                    "Raise ResourceQuota {quota} of namespace {}, or lower what its pods request and may use:",
+                    w.namespace
+                ),
+                None => format!("See why {kind} {name} makes no pods:"),
+            },
             format!(
                 "{} && kubectl -n {} get events --field-selector reason=FailedCreate",
                 describe(&w.namespace, kind, name),

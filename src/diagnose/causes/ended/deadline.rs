@@ -1,7 +1,7 @@
 //! DeadlineExceeded: `activeDeadlineSeconds` ran out. The pod's own shows as its status reason; a Job's shows as its condition, and
 //! its pods are deleted, which ends them with SIGTERM or SIGKILL.
 
-use super::{last_lines, status_evidence};
+use super::{asks_to_stop, last_lines, status_evidence};
 use crate::diagnose::facts::{Condition, Terminated, WorkloadFacts};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -66,9 +66,11 @@ fn of_job(case: &Case, crash: &Terminated, job: &WorkloadFacts, condition: &Cond
 
 /// ` Its last line: …`: what it was busy with.
 fn doing(case: &Case) -> String {
-    match last_lines(case, 1) {
-        Ok(lines) => lines.first().map_or_else(String::new, |l| format!(" Its last line: {}", words::cut(l, 160))),
-        Err(_) => String::new(),
+    let lines = last_lines(case, 12).unwrap_or_default();
+    let before = lines.iter().position(|l| asks_to_stop(l)).filter(|i| *i > 0).unwrap_or(lines.len());
+    match lines[..before].last() {
+        Some(l) => format!(" Before that it printed: {}", words::cut(l, 160)),
+        None => String::new(),
     }
 }
 

@@ -6,6 +6,10 @@ pub mod exit_code;
 pub mod signal;
 pub mod stopped;
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::diagnose::facts::{Terminated, seconds_between};
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Case, Evidence, Source, words};
@@ -32,6 +36,21 @@ fn after(crash: &Terminated) -> String {
         }
         _ => String::new(),
     }
+}
+
+static STOPPING: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\bsig(?:term|int)\b|signal:? ?(?:15|terminated)|received (?:term|signal)|terminat(?:ion|e) signal|shutting down|shutdown (?:has been )?(?:requested|signal|in progress|initiated)|graceful(?:ly)? (?:shut|stop)|stopping \.\.\.|os signal|\bTERM signal")
+        .expect("a valid pattern")
+});
+
+/// Whether a line of a log says that the program was asked to stop.
+pub fn asks_to_stop(line: &str) -> bool {
+    STOPPING.is_match(line)
+}
+
+/// The line among the last ones of the crash's log that says that it was asked to stop.
+pub fn asked_to_stop(case: &Case) -> Option<String> {
+    last_lines(case, 20).ok()?.into_iter().find(|l| asks_to_stop(l))
 }
 
 /// The last lines of the log that say something, oldest first, with what is to be said where there are none.

@@ -1,6 +1,6 @@
 //! Segfault, Aborted, TerminatedBySignal: a signal ended the process, and no event says who sent it.
 
-use super::{after, last_lines, signal, status_evidence};
+use super::{after, asked_to_stop, last_lines, signal, status_evidence};
 use crate::diagnose::facts::Terminated;
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
@@ -125,6 +125,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     match signal(crash) {
+        Some(9) if asked_to_stop(case).is_some() => vec![grace_over(case, crash)],
         Some(11) => vec![segfault(case, crash)],
         Some(6) => vec![aborted(case, crash)],
         Some(number) => by_signal(case, crash, number).into_iter().collect(),
@@ -156,6 +157,25 @@ fn aborted(case: &Case, crash: &Terminated) -> Finding {
         .evidence(status_evidence(crash))
         .advise("abort() is called where a program or its runtime finds itself broken: a failed assertion, corrupt memory, an uncaught C++ exception. The lines just before the end of its log name it.");
     with_log(case, finding)
+}
+
+/// It was stopping when it was killed, so that its grace time ran out.
+fn grace_over(case: &Case, crash: &Terminated) -> Finding {
+    let grace = case.pod.grace_seconds;
+    let text = format!(
+        "It was asked to stop, had not ended when its grace time of {grace} s was over, and was killed (SIGKILL, exit {}){}; no event says who stopped it.",
+        crash.exit_code,
+        after(crash)
+    );
+    let finding = Finding::new(Reason::TerminatedBySignal, Confidence::Likely, Basis::Inferred, text);
+    let finding = match asked_to_stop(case) {
+        Some(line) => finding.evidence(Evidence::new(Source::Log, line)),
+        None => finding,
+    };
+    finding
+        .evidence(status_evidence(crash))
+        .advise("Look for who stops it: a probe, a deletion, a drain or a scale-down whose events are gone (kubectl get events).")
+        .advise(format!("Let it end within {grace} s of SIGTERM, or raise terminationGracePeriodSeconds."))
 }
 
 fn by_signal(case: &Case, crash: &Terminated, number: i32) -> Option<Finding> {
@@ -213,6 +233,14 @@ mod tests {
             assert!(found.summary.contains(word), "{}", found.summary);
             assert!(found.evidence.iter().any(|e| e.detail.contains(&code.to_string())));
         }
+    }
+
+    #[test]
+    fn a_kill_while_it_was_stopping_is_the_end_of_its_grace_time() {
+        let world = World::new().crashed(137, "Error", 4000).log("ready\nSIGTERM received, draining 41 connections\n");
+        let found = world.with(|w| w.container().resources.memory_limit = Some(1 << 29)).diagnose();
+        assert_eq!(found.reason, Reason::TerminatedBySignal);
+        assert!(found.summary.contains("grace time of 30 s"), "{}", found.summary);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let worst = settings::all(case, limit)
         .into_iter()
         .filter(|s| s.bytes.saturating_add(s.runtime.headroom(limit)) > limit)
-        .max_by_key(|s| (s.source == Source::PodSpec, s.bytes));
+        .max_by_key(|s| (s.source == Source::PodSpec, s.bytes, !s.text.starts_with("-Xms")));
     worst.map(|setting| finding(case, crash, &setting, limit)).into_iter().collect()
 }
 
@@ -40,14 +40,23 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
             setting.runtime.word()
         )
     };
-    let text = format!("Killed for memory{after}: {relation} ({}).", setting.words());
+    let refused = crash.reason != "OOMKilled" && case.log().find(Concept::OutOfMemory).is_some();
+    let how = if refused { "Refused the memory for its heap" } else { "Killed for memory" };
+    let text = format!("{how}{after}: {relation} ({}).", setting.words());
     // With another exit code the kernel took a child: whether it is the process that the setting is for, nobody says.
     let (confidence, basis) = match (crash.reason.as_str(), crash.exit_code) {
         ("OOMKilled", 137) => (Confidence::Likely, Basis::Explained),
+        // It says itself that it was refused memory, and asks for more than there is.
+        _ if refused && setting.bytes >= limit => (Confidence::Likely, Basis::Explained),
         _ => (Confidence::Possible, Basis::Inferred),
     };
     let place = Evidence::new(setting.source, format!("{}: {}", setting.place, setting.text));
     let mut finding = Finding::new(Reason::RuntimeHeapExceedsLimit, confidence, basis, text).evidence(place);
+    if refused {
+        finding
+            .evidence
+            .extend(case.log().find(Concept::OutOfMemory).map(|f| Evidence::new(Source::Log, f.quote.clone())));
+    }
     finding.evidence.extend(limit_evidence(case));
     finding.evidence.extend(status_evidence(case));
     advise(case, finding, setting, limit)

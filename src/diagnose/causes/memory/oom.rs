@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{MI, limit, limit_evidence, raise, settings, status_evidence};
+use crate::diagnose::causes::ended::asked_to_stop;
 use crate::diagnose::facts::{Event, Terminated};
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
@@ -96,7 +97,8 @@ fn word<'a>(case: &Case<'a>) -> Option<Word<'a>> {
     (crash.exit_code == 137
         && crash.reason == "Error"
         && limit(case).is_some()
-        && case.log().find(Concept::Shutdown).is_none())
+        && case.log().find(Concept::Shutdown).is_none()
+        && asked_to_stop(case).is_none())
     .then_some(Word::Guess)
 }
 
@@ -228,7 +230,7 @@ fn advise(case: &Case, finding: Finding) -> Finding {
 /// A heap that is capped well below the limit cannot have filled it by itself.
 fn outside_the_heap(case: &Case, limit: u64, mut finding: Finding) -> Finding {
     let killed = case.crash().is_some_and(|c| c.reason == "OOMKilled" && c.exit_code == 137);
-    let ceilings = settings::all(case, limit).into_iter().filter(|s| s.is_ceiling());
+    let ceilings = settings::all(case, limit).into_iter().filter(settings::Setting::is_ceiling);
     let Some(heap) = ceilings.max_by_key(|s| s.bytes).filter(|s| killed && s.bytes <= limit / 5 * 3) else {
         return finding;
     };

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::diagnose::causes::ended::asks_to_stop;
 use crate::diagnose::facts::{Log, Timestamp};
 
 /// A line and when it was written, in seconds after the container's start, where that can be told.
@@ -49,11 +50,6 @@ pub struct Course {
     pub stop: Option<usize>,
 }
 
-static STOPPING: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\bsig(?:term|int)\b|signal:? ?(?:15|terminated)|received (?:term|signal)|terminat(?:ion|e) signal|shutting down|shutdown (?:has been )?(?:requested|signal|in progress|initiated)|graceful(?:ly)? (?:shut|stop)|stopping \.\.\.|os signal|\bTERM signal")
-        .expect("a valid pattern")
-});
-
 static READY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)
@@ -79,7 +75,7 @@ static READY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static NOT_READY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\bnot\b|\bun(?:able|available|til|ready)\b|\bfail|\berror\b|waiting for (?:db|database|\w+ to)|\bbefore\b|\bwill be\b|\bstarting\b").expect("a valid pattern")
+    Regex::new(r"(?i)\bnot\b|\bun(?:able|available|til|ready)\b|\bfail|\berror\b|waiting for (?:db|database|\w+ to)|\bbefore\b|\bwill be\b|\bstarting\b|\b(?:initiali[sz]ation|bootstrap|boot|recovery|replay|set-?up) (?:has |is |was |process )?(?:been )?started\b").expect("a valid pattern")
 });
 
 static ANSWERED: LazyLock<Regex> = LazyLock::new(|| {
@@ -152,14 +148,22 @@ fn clock(line: &str) -> Option<i64> {
     (hour < 24 && minute < 60 && second < 61).then_some(hour * 3_600 + minute * 60 + second)
 }
 
-/// Reads the log of a run that started at `started` and took `ran` seconds.
-pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>) -> Course {
+/// Reads the log of a run that started at `started` and took `ran` seconds. What was written once it was told to stop,
+/// `stopped` seconds after its start, is a consequence of that, though it may still tell that it came up a little too late.
+pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>, stopped: Option<i64>) -> Course {
     let all: Vec<(usize, &str)> = log.text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).collect();
     let tail = all.len().saturating_sub(40);
-    let stop = all.iter().skip(tail).position(|(_, l)| STOPPING.is_match(l)).map(|i| i + tail);
-    let lines: Vec<&str> = all[..stop.unwrap_or(all.len())].iter().map(|(_, l)| *l).collect();
-    let lines = lines.as_slice();
-    let zero = zero(log, lines, started, ran);
+    let stop = all.iter().skip(tail).position(|(_, l)| asks_to_stop(l)).map(|i| i + tail);
+    let lines: Vec<&str> = all.iter().map(|(_, l)| *l).collect();
+    let zero = zero(log, &lines, started, ran);
+    let late = |line: &str| {
+        let at = zero.zip(clock(line)).map(|(z, c)| (c - z).rem_euclid(DAY));
+        at.zip(stopped).is_some_and(|(at, stop)| at >= stop && at <= stop + 3_600)
+    };
+    let told = lines.iter().skip(tail).position(|l| late(l)).map(|i| i + tail).filter(|i| *i > 0);
+    let lines = &lines[..stop.unwrap_or(lines.len())];
+    let stop = stop.into_iter().chain(told).min();
+    let before = &lines[..stop.unwrap_or(lines.len())];
     let mark = |line: &str| {
         let at = zero.zip(clock(line)).map(|(z, c)| (c - z).rem_euclid(DAY));
         Mark { line: crate::diagnose::words::cut(line, 300), at: at.filter(|_| ran.is_none_or(|r| r < DAY)) }
@@ -167,11 +171,11 @@ pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>) -> Course {
     let is_ready = |l: &&&str| READY.is_match(l) && !NOT_READY.is_match(l);
     Course {
         read: true,
-        lines: lines.len(),
+        lines: before.len(),
         ready: lines.iter().find(is_ready).map(|l| mark(l)),
         served: lines.iter().rev().find(|l| is_work(l)).map(|l| mark(l)),
         listens: lines.iter().flat_map(|l| listens(l)).take(32).collect(),
-        last: lines.iter().rev().find(|l| clock(l).is_some()).or(lines.last()).map(|l| mark(l)),
+        last: before.iter().rev().find(|l| clock(l).is_some()).or(before.last()).map(|l| mark(l)),
         starved: lines.iter().find(|l| STARVED.is_match(l)).map(|l| crate::diagnose::words::cut(l, 300)),
         java: lines.iter().take(200).any(|l| JAVA.is_match(l)),
         stop: stop.map(|i| all[i].0),
@@ -213,85 +217,5 @@ fn listens(line: &str) -> Vec<Listen> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnose::facts::LogSlot;
-
-    fn course(text: &str, ran: i64) -> Course {
-        let started = "2026-11-16T15:42:40Z".parse().ok();
-        let log = Log {
-            namespace: String::new(),
-            pod: String::new(),
-            container: String::new(),
-            slot: LogSlot::Previous,
-            text: text.into(),
-            truncated: false,
-        };
-        read(&log, started, Some(ran))
-    }
-
-    #[test]
-    fn up_lines_of_many_programs() {
-        for line in [
-            "15:44:17,062 INFO  JBoss EAP started in 90027ms - Started 741 of 1012 services",
-            "2026-11-16 15:44:17 INFO  Started DemoApplication in 97.1 seconds (JVM running for 99)",
-            "[2026-11-16 15:44:17 +0000] [1] [INFO] Listening at: http://0.0.0.0:80 (1)",
-            "INFO:     15:44:17 Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)",
-            "2026-11-16 15:44:17.000 UTC [1] LOG:  database system is ready to accept connections",
-            r#"time="2026-11-16T15:44:17Z" level=info msg="serving registry" port=50051"#,
-            "[2026-11-16T15:44:17,000][INFO ][o.e.n.Node ] [es-data-0] started",
-            r#"{"level":"info","ts":1794843857.1,"msg":"Starting"}
-               {"level":"info","ts":1794843857.1,"msg":"server started"}"#,
-        ] {
-            let ready = course(line, 200).ready;
-            assert!(ready.is_some(), "{line}");
-            assert_eq!(ready.and_then(|m| m.at), Some(97), "{line}");
-        }
-    }
-
-    #[test]
-    fn lines_of_a_start_under_way_are_not() {
-        for line in [
-            "[es-data-0] starting ...",
-            "Tomcat initialized with port(s): 8080 (http)",
-            "server is not ready yet",
-            "Waiting for application startup.",
-            r#"{"msg":"configuring client listeners","listen-client-urls":["https://127.0.0.1:2379"]}"#,
-            "waiting for database to be ready",
-        ] {
-            assert_eq!(course(line, 200).ready, None, "{line}");
-        }
-    }
-
-    #[test]
-    fn ports_are_read_with_their_hosts() {
-        for (line, host, port) in [
-            ("2026-11-16 15:44:17 Listening on 127.0.0.1:9942", "127.0.0.1", 9942),
-            ("HTTP server listening on http://0.0.0.0:6001", "0.0.0.0", 6001),
-            ("Tomcat started on port(s): 8080 (http) with context path ''", "", 8080),
-            (r#"{"message":"Start listening on port 4448"}"#, "", 4448),
-            ("Now listening on: http://[::]:8080", "::", 8080),
-            (r#"level=info msg="Listening" address=:8443"#, "", 8443),
-        ] {
-            let found = course(line, 200).listens;
-            assert!(found.iter().any(|l| l.host == host && l.port == port), "{line}: {found:?}");
-        }
-        assert!(course("connected to redis:6379, listening for messages", 9).listens.is_empty());
-    }
-
-    #[test]
-    fn the_shutdown_is_not_part_of_the_course() {
-        let run = course(
-            "15:42:50 loading\n15:43:00 received SIGTERM, shutting down\n15:43:01 server started to drain\n",
-            30,
-        );
-        assert_eq!((run.lines, run.ready), (1, None));
-        assert_eq!(run.last.and_then(|l| l.at), Some(10));
-    }
-
-    #[test]
-    fn answered_requests_are_seen() {
-        let run = course("10.2.1 - - [16/Nov/2026:15:43:10 +0000] \"GET /healthz HTTP/1.1\" 200 62\n", 60);
-        assert_eq!(run.served.and_then(|s| s.at), Some(30));
-    }
-}
+#[path = "course_tests.rs"]
+mod tests;

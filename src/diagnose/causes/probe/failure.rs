@@ -19,6 +19,8 @@ pub enum Failure {
     WrongProtocol,
     /// gRPC: the service says NOT_SERVING.
     NotServing,
+    /// The server answers that it is still starting.
+    Starting,
     /// gRPC: there is no health service, or none of that name.
     NotImplemented,
     /// The probe's host does not resolve.
@@ -47,6 +49,7 @@ impl Failure {
             Self::Closed => "connection closed without an answer".into(),
             Self::WrongProtocol => "wrong protocol".into(),
             Self::NotServing => "NOT_SERVING".into(),
+            Self::Starting => "it answers that it is still starting".into(),
             Self::NotImplemented => "no such gRPC health service".into(),
             Self::NoSuchHost => "the probe's host does not resolve".into(),
             Self::ToolMissing => "the probe's command is not in the image".into(),
@@ -68,6 +71,12 @@ const WORDS: &[(&str, Failure)] = &[
     ("error reading server preface", Failure::WrongProtocol),
     ("no such host", Failure::NoSuchHost),
     ("not_serving", Failure::NotServing),
+    // pg_isready, and servers that say so themselves.
+    ("rejecting connections", Failure::Starting),
+    ("is starting up", Failure::Starting),
+    ("still starting", Failure::Starting),
+    ("not yet accepting connections", Failure::Starting),
+    ("in recovery mode", Failure::Starting),
     ("grpc health protocol", Failure::NotImplemented),
     ("unimplemented", Failure::NotImplemented),
     ("service unknown", Failure::NotImplemented),
@@ -184,6 +193,7 @@ mod tests {
             ("/bin/sh: 1: curl: not found", Failure::ToolMissing),
             ("cat: can't open '/tmp/healthy': No such file or directory", Failure::FileAbsent),
             ("cat: /tmp/healthy: No such file or directory", Failure::FileAbsent),
+            ("127.0.0.1:5432 - rejecting connections", Failure::Starting),
             ("redis-cli: NOAUTH Authentication required.", Failure::BadCommand),
             ("agent on host x has not reported within 75 seconds", Failure::Other),
             ("", Failure::Silent),

@@ -3,7 +3,6 @@
 use super::failure::Failure;
 use super::throttle::throttled;
 use super::{Killed, advice, misconfigured};
-use crate::diagnose::facts::ProbeAction;
 use crate::diagnose::stop::ProbeKind;
 use crate::diagnose::{Basis, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -15,6 +14,9 @@ pub fn judge(kill: &Killed) -> Finding {
     }
     if kill.kill.kind == ProbeKind::Startup {
         return startup_failed(kill);
+    }
+    if kill.failure == Failure::Starting && kill.never_passed() {
+        return in_start(kill);
     }
     if kill.never_passed() && up != Some(true) && !always_ready(kill) {
         // Whoever answers too late has opened the port already: without a start under way it is the answer that is slow.
@@ -140,7 +142,7 @@ fn strict(kill: &Killed) -> Finding {
     let finding = Finding::new(Reason::ProbeTooStrict, Confidence::Likely, kill.basis(true), text);
     let mut finding = kill.evidence(finding);
     finding.evidence.extend(kill.dependency().map(|d| Evidence::new(Source::Log, d)));
-    let finding = if kill.never_passed() && kill.dependency().is_none() {
+    let finding = if kill.never_passed() && kill.dependency().is_none() && kill.course.ready.is_none() {
         advice::startup_probe(kill, finding)
             .but("it may answer so only until its start is complete: then it needs more time")
     } else {
@@ -162,7 +164,6 @@ fn running(kill: &Killed) -> Finding {
         Failure::Timeout => {
             throttled(kill, false).unwrap_or_else(|| if slow(kill) { too_slow(kill) } else { hangs(kill) })
         }
-        Failure::Silent if kill.probe.timeout <= 1 && calls_out(kill) => too_slow(kill),
         Failure::Other | Failure::Silent | Failure::FileAbsent if kill.never_passed() => never_passes(kill),
         _ => hangs(kill),
     }
@@ -185,25 +186,17 @@ fn too_hasty(kill: &Killed, up: bool) -> Finding {
     advice::threshold(kill, last_line(kill, kill.evidence(finding)))
 }
 
-/// An exec probe that does more than look at a file or process: older runtimes report its timeout without a word.
-fn calls_out(kill: &Killed) -> bool {
-    const TESTS: &[&str] = &["test", "[", "pgrep", "cat", "ls", "stat", "find", "grep"];
-    match &kill.probe.action {
-        ProbeAction::Exec(command) => {
-            let first = command.first().map_or("", |c| c.rsplit('/').next().unwrap_or_default());
-            !TESTS.contains(&first)
-        }
-        _ => false,
-    }
-}
-
 /// An exec probe that has never passed although the program is up.
 fn never_passes(kill: &Killed) -> Finding {
     let text = format!(
         "Killed by its {}{}: the program is up, but the probe's command has never passed ({}).",
         kill.name(),
         kill.when(),
-        words::cut(kill.kill.text(), 160)
+        if kill.kill.text().is_empty() {
+            "it fails without a word".to_owned()
+        } else {
+            words::cut(kill.kill.text(), 160)
+        }
     );
     let finding =
         Finding::new(Reason::ProbeMisconfigured, Confidence::Possible, kill.basis(true).min(Basis::Inferred), text);

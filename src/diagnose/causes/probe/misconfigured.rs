@@ -44,6 +44,10 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             format!("its command fails by itself ({asks})"),
             "Run the probe's command by hand in the container (kubectl exec) and correct it: options, credentials, permissions.",
         ),
+        Failure::WrongProtocol if wants_certificate(kill.kill.text()) => Fault::new(
+            format!("the port wants a client certificate, which no kubelet sends ({asks})"),
+            "Serve health on a port without client certificates, or check from inside with an exec probe (or only the port, with tcpSocket).",
+        ),
         Failure::WrongProtocol => Fault::new(
             format!("it speaks another protocol than the port ({asks})"),
             "Set the probe's scheme to what the port speaks (scheme: HTTPS or HTTP), or ask the plain port; use grpc for a gRPC port.",
@@ -66,14 +70,15 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             "it asks an HTTPS port in plain HTTP (HTTP 400)",
             "Set scheme: HTTPS in the probe's httpGet (the kubelet does not verify the certificate).",
         ),
-        Failure::Status(400 | 421) => Fault::new(
-            "the server refuses the request as such (HTTP 400): often for its Host header, which is the pod's IP",
-            "Send the host that the server accepts (httpGet.httpHeaders: Host), or let it accept the pod's IP.",
-        ),
+        Failure::Status(400 | 421) => bad_request(kill),
         Failure::Refused | Failure::Unknown => return address(kill),
         _ => return None,
     };
     Some(fault)
+}
+
+fn wants_certificate(text: &str) -> bool {
+    ["bad certificate", "certificate required", "handshake failure"].iter().any(|w| text.contains(w))
 }
 
 fn path(kill: &Killed, code: u16) -> Fault {
@@ -94,6 +99,25 @@ fn path(kill: &Killed, code: u16) -> Fault {
             "Ask a path that it serves: check with kubectl exec … curl, or in its documentation; context paths and base URLs count.{readiness}"
         ),
     )
+}
+
+/// Refused as such: often for the Host header, which is the pod's IP.
+fn bad_request(kill: &Killed) -> Fault {
+    const HOST: &[&str] =
+        &["allowed_hosts", "invalid host", "http_host", "host header", "blocked host", "untrusted host"];
+    let says = |l: &&str| HOST.iter().any(|w| l.to_lowercase().contains(w));
+    let line = kill.case.crash_log().and_then(|log| log.text.lines().rev().take(400).find(says));
+    let what = match line {
+        Some(_) => "the server refuses its Host header, which is the pod's IP (HTTP 400)",
+        None => "the server refuses the request as such (HTTP 400): often for its Host header, which is the pod's IP",
+    };
+    Fault {
+        line: line.map(|l| super::words::cut(l, 300)),
+        ..Fault::new(
+            what,
+            "Send the host that the server accepts (httpGet.httpHeaders: Host), or let it accept the pod's IP.",
+        )
+    }
 }
 
 fn is_tls(kill: &Killed) -> bool {

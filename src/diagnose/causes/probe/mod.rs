@@ -4,6 +4,7 @@
 //! own words and the log's course settle the reason. Readiness failures never kill.
 
 mod advice;
+pub mod beside;
 mod course;
 mod failure;
 mod judge;
@@ -36,7 +37,12 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let failure = failure::classify(kill.text(), kill.failure.is_some());
     let crash = case.crash();
     let course = case.crash_log().map_or_else(Course::default, |log: &Log| {
-        course::read(log, crash.and_then(|c| c.started), crash.and_then(Terminated::ran_for))
+        course::read(
+            log,
+            crash.and_then(|c| c.started),
+            crash.and_then(Terminated::ran_for),
+            kill.killing.and(kill.after),
+        )
     });
     let killed = Killed { case, kill, probe, failure, course };
     vec![judge::judge(&killed)]
@@ -135,7 +141,7 @@ impl Killed<'_> {
         let log = self.case.cluster.log(self.case.pod, &self.case.container.name, LogSlot::Current)?;
         let crate::diagnose::facts::State::Running { since } = &self.case.container.status.state else { return None };
         let ran = since.and_then(|s| crate::diagnose::facts::seconds_between(s, self.case.now));
-        course::read(log, *since, ran).ready.and_then(|m| m.at)
+        course::read(log, *since, ran, None).ready.and_then(|m| m.at)
     }
 
     /// `liveness probe GET :8080/healthz`.
@@ -187,6 +193,7 @@ impl Killed<'_> {
 
     /// What a finding rests on: less where the log explains the probe's failures.
     fn basis(&self, up: bool) -> Basis {
-        if self.log_explains(up) { Basis::Symptom } else { Basis::Explained }
+        // A server that answers that it is starting leaves nothing to explain.
+        if self.failure != Failure::Starting && self.log_explains(up) { Basis::Symptom } else { Basis::Explained }
     }
 }

@@ -18,6 +18,8 @@ static SUBJECT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"to rootfs at \\?"([^"\\]+)"#,
         r#"chdir to cwd \(\\?"([^"\\]+)"#,
         r"chdir to `([^`]+)`",
+        r#"unknown capability(?: to (?:add|drop))?:? \\?"?(\w+)"#,
+        r"unable to find (?:user|group) ([^:\s]+)",
         r#"initial working directory \\?"([^"\\]+)"#,
         r"(?:executable file|cannot find|exec container process(?: \([^)]*\))?) `([^`]+)`",
         r"mount `[^`]*` to `([^`]+)`",
@@ -221,6 +223,39 @@ mod tests {
             assert!(found[0].summary.contains(word) || reason == Reason::EntrypointNotFound, "{}", found[0].summary);
             assert!(found[0].evidence.iter().any(|e| e.detail.contains(&message[..60])), "the message is quoted");
         }
+    }
+
+    #[test]
+    fn words_that_only_look_like_those_of_a_program() {
+        for (message, reason) in [
+            (
+                "unable to start container process: error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory: unknown",
+                Reason::RuntimeFailure,
+            ),
+            (
+                "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/x/log.json: no such file or directory): runc did not terminate successfully: exit status 127: unknown",
+                Reason::RuntimeFailure,
+            ),
+            ("failed to start shim: mkdir /run/containerd/x: read-only file system: unknown", Reason::NodeFault),
+            (
+                r#"container_linux.go:349: starting container process caused "exec: \"/entrypoint.sh\": permission denied": unknown"#,
+                Reason::EntrypointNotExecutable,
+            ),
+            ("invalid capability: unknown capability to add: CAP_NET_ADMIN", Reason::InvalidConfiguration),
+        ] {
+            let found = start_error(message).examine(examine);
+            assert_eq!(found.first().map(|f| f.reason), Some(reason), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_in_one_string_is_split_in_the_advice() {
+        let found =
+            start_error(r#"exec: "python3 app.py": executable file not found in $PATH: unknown"#).examine(examine);
+        assert_eq!(
+            found[0].remediation[0].text,
+            "Write every word as an element of its own: command: [\"python3\", \"app.py\"]."
+        );
     }
 
     #[test]

@@ -15,6 +15,16 @@ pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding
     let with = sub.map_or_else(String::new, |s| format!(", subPath: {s}"));
     let text = format!("volumeMount {}: mountPath: {}{with}", mount.volume, mount.path);
     finding = finding.evidence(Evidence::new(Source::PodSpec, text));
+    let inside = |m: &&crate::diagnose::facts::Mount| {
+        m.volume != mount.volume
+            && mount.path.strip_prefix(m.path.trim_end_matches('/')).is_some_and(|r| r.len() > 1 && r.starts_with('/'))
+    };
+    if let Some(around) = case.container.mounts.iter().find(inside) {
+        let text = format!("volumeMount {}: mountPath: {}", around.volume, around.path);
+        finding = finding.evidence(Evidence::new(Source::PodSpec, text));
+        finding.summary =
+            format!("{}: {} lies inside volume {}.", finding.summary.trim_end_matches('.'), mount.path, around.volume);
+    }
     let (Some(sub), Some(volume)) = (sub, case.pod.volume(&mount.volume)) else { return finding };
     let (kind, source) = match &volume.source {
         VolumeSource::ConfigMap(s) => ("ConfigMap", s),

@@ -43,7 +43,8 @@ const fn program(
 /// Words that a runtime uses for running the program: runc `exec: "/app"`, `exec /app`, docker `exec user process caused`, crun
 /// `open executable`, ``exec container process `/app` ``. The bare word proves nothing: it is part of paths and names.
 static PROGRAM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?:^|[\s:(])exec:? \\*["'`/.]|exec (?:user|container) process|open executable|failed to load /"#).ok()
+    Regex::new(r#"(?:^|[\s:("])exec:? \\*["'`/.]|exec (?:user|container) process|open executable|failed to load /"#)
+        .ok()
 });
 
 /// The first shape that fits.
@@ -85,13 +86,18 @@ static SHAPES: &[Shape] = &[
     shape(&["cdi device"], &[], Reason::RuntimeFailure, Likely, "the runtime of the node does not know the device that the container got (CDI)", "Look at the node: the device plugin or DRA driver writes /etc/cdi and /var/run/cdi; restart it."),
     shape(&["could not select device driver"], &[], Reason::RuntimeFailure, Likely, "the runtime of the node has no driver for the device", "Install the device's container toolkit on the node."),
     shape(&["hook", "exit status"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log."),
+    shape(&["running hook"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log; `signal: killed` means that the node or the pod's cgroup has no memory for it."),
     shape(&["executing hook"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log."),
     shape(&["unable to retrieve oci runtime error"], &[], Reason::RuntimeFailure, Likely, "the node's runtime (runc) itself does not run", "Look at the node: is runc there, whole, and for this system (runc --version)? Is the disk full?"),
     shape(&["gathering device information", "no such file"], &[], Reason::NodeFault, Likely, "a device that the container asks for is not on the node", "Schedule it to a node that has the device, or load its driver."),
     shape(&["apparmor"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the AppArmor profile", "Load the profile on the node, or use RuntimeDefault."),
     shape(&["seccomp"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the seccomp profile", "Put the profile on the node, or use RuntimeDefault."),
     shape(&["attr/keycreate"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the SELinux label", "Compare seLinuxOptions with the node's policy; a relabel or the container-selinux package may be missing there."),
-    shape(&["unknown capability"], &[], Reason::InvalidConfiguration, Certain, "securityContext.capabilities names a capability that does not exist", "Correct the name; Kubernetes writes capabilities without CAP_ (NET_ADMIN)."),
+    shape(&["unknown capability"], &[], Reason::InvalidConfiguration, Certain, "securityContext.capabilities names {}, which is no capability", "Correct the name; Kubernetes writes capabilities without CAP_ (NET_ADMIN)."),
+    shape(&["setenv: invalid argument"], &[], Reason::InvalidConfiguration, Likely, "an environment variable has a name or value that no process can take (a NUL byte, an empty name)", "Look at the values from ConfigMaps and Secrets: binary data, or text that was encoded twice."),
+    shape(&["sethostname"], &[], Reason::InvalidConfiguration, Likely, "the pod's host name is not accepted by the kernel (64 characters at most)", "Set spec.hostname, or shorten the name that it is made from (with hostNetwork: the node's)."),
+    shape(&["final child's pid from pipe"], &[], Reason::RuntimeFailure, Likely, "the runtime's first process died before it could start the container", "Look at the node: user.max_user_namespaces, pids and memory left (dmesg), and a memory limit of a few MiB."),
+    shape(&["services have not yet been read"], &[], Reason::RuntimeFailure, Likely, "the kubelet has not been able to list Services yet, so it cannot write their environment variables", "Look at the node: the kubelet's log, its certificate and rights at the API server; right after its start this passes by itself."),
     shape(&["/proc/sys/", "no such file"], &[], Reason::InvalidConfiguration, Likely, "the node's kernel does not have a sysctl that the pod sets", "Correct securityContext.sysctls, or load the kernel module that brings the setting."),
     // Mounts.
     shape(&["are you trying to mount a directory onto a file"], &[], Reason::MountPathConflict, Certain, "a directory is mounted over a file (or the reverse) at {}", "Mount one key with subPath, or mount the volume at a directory of its own."),
@@ -127,10 +133,10 @@ static SHAPES: &[Shape] = &[
     program(&["input/output error"], Reason::CorruptImage, Likely, "the entrypoint {} cannot be read from the node's disk", "Remove the image from the node and pull it again; check the node's disk."),
     program(&["text file busy"], Reason::RuntimeFailure, Possible, "the entrypoint {} was being written", "It passes by itself; use an image whose start script does not change itself."),
     // Users.
-    shape(&["unable to find user"], &[], Reason::CorruptImage, Likely, "the image names a user that its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
+    shape(&["unable to find user"], &[], Reason::CorruptImage, Likely, "the image names the user {}, which its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
     shape(&["no users found"], &[], Reason::CorruptImage, Likely, "the image names a user that its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
     shape(&["no matching entries in passwd"], &[], Reason::CorruptImage, Likely, "the image names a user that its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
-    shape(&["unable to find group"], &[], Reason::CorruptImage, Likely, "the image names a group that its /etc/group does not have", "Use numeric ids in the Dockerfile."),
+    shape(&["unable to find group"], &[], Reason::CorruptImage, Likely, "the image names the group {}, which its /etc/group does not have", "Use numeric ids in the Dockerfile."),
     // The node's disk.
     shape(&["read-only file system"], &[], Reason::NodeFault, Likely, "a disk of the node is read-only", "Look at the node: a file system error makes the kernel mount it read-only (journalctl -k). Drain it."),
     shape(&["input/output error"], &[], Reason::NodeFault, Likely, "a disk of the node cannot be read", "Look at the node: journalctl -k has the disk's errors. Drain it."),

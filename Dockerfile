@@ -7,6 +7,7 @@ FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY benches benches
 COPY docs/causes docs/causes
 # Naming the target keeps crt-static away from proc macros, which cannot be static.
 RUN --mount=type=cache,target=/src/target,sharing=locked \

@@ -4,20 +4,21 @@
 //! The reader is watched while the diagnosis is made, so the bundle holds what the answer rests on, and gives the same one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::collect::{self, Kind};
-use crate::diagnose::facts::{Cluster, Container, Pod, Timestamp};
+use crate::diagnose::facts::{self, Container, Pod, Timestamp};
 use crate::diagnose::signature::Signatures;
 use crate::evidence::{self, ClusterBuilder, harmless};
 
+use super::bundle_dir;
+use super::cluster::{self, Cluster};
 use super::input::bundle::Bundle;
 use super::live::{self, Looked, Scope};
-use super::{bundle_dir, cluster};
 
 /// Flags of `capture`.
 #[derive(Debug, clap::Args)]
@@ -59,27 +60,32 @@ pub fn main(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn capture(args: &Args) -> Result<String, String> {
-    let mut at = cluster::open(&args.cluster).await?;
+    let at = cluster::open(&args.cluster).await?;
     let namespace = args.namespace.clone().unwrap_or_else(|| at.namespace.clone());
+    into(at, &namespace, &args.pod, &args.to).await
+}
+
+/// Looks at the pod, and writes what was read; says what that was.
+pub async fn into(mut at: Cluster, namespace: &str, pod: &str, dir: &Path) -> Result<String, String> {
     let kept = Arc::new(Mutex::new(Kept::default()));
     let keep = kept.clone();
     at.reader = at.reader.clone().on_read(Arc::new(move |_, value| {
         keep.lock().unwrap_or_else(PoisonError::into_inner).take(value);
     }));
-    let scope = Scope::Pod(namespace.clone(), args.pod.clone());
+    let scope = Scope::Pod(namespace.to_owned(), pod.to_owned());
     let mut looked: Vec<Looked> = Vec::new();
     live::look(&at, &scope, &Signatures::default(), |l| looked.push(l)).await?;
-    let mut facts: Vec<Cluster> = Vec::new();
+    let mut facts: Vec<facts::Cluster> = Vec::new();
     let answers: Vec<String> = looked.iter().map(|l| format!("{}: {}", l.answer.container, l.answer.reason)).collect();
     facts.extend(looked.into_iter().map(|l| l.facts));
-    facts.push(the_rest(&at.reader, &namespace, &args.pod, &facts, &kept).await);
+    facts.push(the_rest(&at.reader, namespace, pod, &facts, &kept).await);
     let mut kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
     let volumes = claimed(&facts);
-    kept.0.retain(|_, object| matters(object, &namespace, &volumes));
-    let bundle = notes(&namespace, &args.pod, &facts);
-    let written = bundle_dir::write(&args.to, &bundle, kept.0.values(), facts.iter().flat_map(|f| &f.logs))?;
+    kept.0.retain(|_, object| matters(object, namespace, &volumes));
+    let bundle = notes(namespace, pod, &facts);
+    let written = bundle_dir::write(dir, &bundle, kept.0.values(), facts.iter().flat_map(|f| &f.logs))?;
     let crashing = if answers.is_empty() { "nothing in it is crashing".into() } else { answers.join(", ") };
-    Ok(format!("{}: {written} ({crashing})", args.to.display()))
+    Ok(format!("{}: {written} ({crashing})", dir.display()))
 }
 
 /// What was read, redacted on arrival: one of each object, the first of its states (the diagnosis began with it), and of
@@ -120,9 +126,9 @@ async fn the_rest(
     reader: &collect::Reader,
     namespace: &str,
     name: &str,
-    looked: &[Cluster],
+    looked: &[facts::Cluster],
     kept: &Mutex<Kept>,
-) -> Cluster {
+) -> facts::Cluster {
     let mut builder = ClusterBuilder::new();
     let known = looked.iter().find_map(|f| f.pod(namespace, name)).cloned();
     let Some(mut pod) = known.or_else(|| pod_of(kept, namespace, name)) else { return builder.finish() };
@@ -156,7 +162,7 @@ fn pod_of(kept: &Mutex<Kept>, namespace: &str, name: &str) -> Option<Pod> {
 }
 
 /// Names of the PersistentVolumes behind the claims that were read.
-fn claimed(facts: &[Cluster]) -> Vec<String> {
+fn claimed(facts: &[facts::Cluster]) -> Vec<String> {
     facts.iter().flat_map(|f| &f.claims).filter_map(|c| c.volume.clone()).collect()
 }
 
@@ -173,7 +179,7 @@ fn matters(object: &Value, namespace: &str, volumes: &[String]) -> bool {
     }
 }
 
-fn notes(namespace: &str, pod: &str, facts: &[Cluster]) -> Bundle {
+fn notes(namespace: &str, pod: &str, facts: &[facts::Cluster]) -> Bundle {
     let mut bundle = Bundle::new(namespace, pod, Timestamp::now());
     for f in facts {
         bundle.add(f);

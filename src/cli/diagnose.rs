@@ -33,22 +33,17 @@ pub struct Args {
     #[arg(long, help_heading = "Cluster")]
     live: bool,
     /// The namespace; default: that of the kubeconfig's context
-    #[arg(
-        short,
-        long,
-        value_name = "NS",
-        requires = "live",
-        conflicts_with = "all_namespaces",
+    #[arg(short, long, value_name = "NS", conflicts_with_all = ["all_namespaces", "files"],
         help_heading = "Cluster"
     )]
     namespace: Option<String>,
     /// All namespaces
-    #[arg(short = 'A', long, requires = "live", conflicts_with = "name", help_heading = "Cluster")]
+    #[arg(short = 'A', long, conflicts_with_all = ["name", "files"], help_heading = "Cluster")]
     all_namespaces: bool,
     #[command(flatten)]
     cluster: cluster::Flags,
     /// Only this pod of the cluster
-    #[arg(value_name = "POD", requires = "live")]
+    #[arg(value_name = "POD", conflicts_with = "files")]
     name: Option<String>,
     /// Your own signatures: a YAML file, or a folder of them
     #[arg(long, env = "CRASH_DIAGNOSIS_SIGNATURES", value_name = "PATH")]
@@ -81,6 +76,9 @@ pub enum Output {
 
 /// Runs it.
 pub fn main(args: &Args) -> anyhow::Result<ExitCode> {
+    if !args.live && (args.cluster.kubeconfig.is_some() || args.cluster.context.is_some()) {
+        return Ok(unusable("--kubeconfig and --context go with --live, not with -f"));
+    }
     let signatures = match &args.signatures {
         Some(path) => load_signatures(path),
         None => Signatures::default(),

@@ -7,6 +7,7 @@ use crate::diagnose::facts::Timestamp;
 use crate::report::resource;
 
 use super::answer::Answer;
+use super::overview;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ impl Style {
     }
 }
 
-const BOLD: &str = "\u{1b}[1m";
+pub(super) const BOLD: &str = "\u{1b}[1m";
 const RED: &str = "\u{1b}[31m";
 const DIM: &str = "\u{1b}[2m";
 const CYAN: &str = "\u{1b}[36m";
@@ -35,64 +36,12 @@ pub fn render(answers: &[Answer], now: Timestamp, style: &Style) -> String {
     if answers.is_empty() {
         return "Nothing is crashing.\n".into();
     }
-    let mut out = overview(answers, now, style);
+    let mut out = overview::overview(answers, now, style);
     for answer in answers {
         out.push('\n');
         detail(&mut out, answer, style);
     }
     out
-}
-
-fn overview(answers: &[Answer], now: Timestamp, style: &Style) -> String {
-    let many_namespaces = answers.iter().any(|a| a.namespace != answers[0].namespace);
-    let mut head = vec!["WORKLOAD", "CONTAINER", "CAUSE", "REASON", "PODS", "RESTARTS", "LAST CRASH"];
-    if many_namespaces {
-        head.insert(0, "NAMESPACE");
-    }
-    let rows: Vec<Vec<String>> = answers.iter().map(|a| row(a, now, many_namespaces)).collect();
-    let widths: Vec<usize> = (0..head.len())
-        .map(|i| rows.iter().map(|r| r[i].chars().count()).chain([head[i].len()]).max().unwrap_or(0))
-        .collect();
-    let line = |cells: Vec<&str>| {
-        let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let _ = write!(text, "{cell:<width$}  ");
-        }
-        text.trim_end().to_owned()
-    };
-    let mut out = paint(&line(head), BOLD, style) + "\n";
-    for r in &rows {
-        out += &(line(r.iter().map(String::as_str).collect()) + "\n");
-    }
-    out
-}
-
-fn row(a: &Answer, now: Timestamp, namespace: bool) -> Vec<String> {
-    let last = a.pods.iter().filter_map(|p| p.last_crash_at.as_ref()).map(|t| t.0).max();
-    let age = last.and_then(|t| crate::diagnose::facts::seconds_between(t, now)).map_or_else(|| "-".into(), short_age);
-    let mut cells = vec![
-        resource::workload_words(&a.workload),
-        a.container.clone(),
-        a.cause.clone(),
-        a.reason.clone(),
-        format!("{}/{}", a.pods_affected, a.pods_total),
-        a.restarts.to_string(),
-        age,
-    ];
-    if namespace {
-        cells.insert(0, a.namespace.clone());
-    }
-    cells
-}
-
-/// As kubectl prints ages: `45s`, `12m`, `3h`, `2d`.
-fn short_age(seconds: i64) -> String {
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
 }
 
 fn detail(out: &mut String, a: &Answer, style: &Style) {
@@ -131,7 +80,7 @@ fn detail(out: &mut String, a: &Answer, style: &Style) {
         a.alternatives.iter().map(|o| format!("{}: {} But: {}", o.reason, o.summary, o.against)),
         style,
     );
-    section(out, "Not readable", a.unread.iter().map(|u| format!("{} of {}: {}", u.what, u.object, u.why)), style);
+    section(out, "Not readable", a.unread.iter().map(|u| format!("{}, {}: {}", u.what, u.object, u.why)), style);
 }
 
 fn evidence_line(e: &crate::api::EvidenceItem) -> String {
@@ -177,6 +126,7 @@ fn wrapped(out: &mut String, prefix: &str, text: &str, width: usize) {
     }
 }
 
+/// The first part of a line that is too long.
 fn cut(line: &str, width: usize) -> String {
     if line.chars().count() <= width {
         return line.to_owned();
@@ -184,6 +134,11 @@ fn cut(line: &str, width: usize) -> String {
     line.chars().take(width.saturating_sub(3)).chain("...".chars()).collect()
 }
 
-fn paint(text: &str, code: &str, style: &Style) -> String {
+/// Text in a colour, where there are colours.
+pub fn paint(text: &str, code: &str, style: &Style) -> String {
     if style.colour { format!("{code}{text}\u{1b}[0m") } else { text.to_owned() }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -22,7 +22,7 @@ pub async fn around(reader: &Reader, pod: &Pod, into: &mut ClusterBuilder) {
     let (node, configs) = tokio::join!(node(reader, pod), config_maps(reader, pod));
     if let Some((name, answer)) = node {
         let want = Want::Object { kind: "Node", namespace: String::new(), name: name.clone() };
-        take(into, "Node", name, Some(&want), answer);
+        take(into, "node", format!("node {name}"), Some(&want), answer);
     }
     for (name, answer) in configs {
         let want = Want::Object { kind: "ConfigMap", namespace: pod.namespace.clone(), name: name.clone() };

@@ -238,7 +238,7 @@ pub async fn pod_and_events(
     name: &str,
     known: Option<&Pod>,
 ) -> Option<(Pod, Cluster)> {
-    let pod = if let Some(pod) = known {
+    let mut pod = if let Some(pod) = known {
         pod.clone()
     } else {
         let object = reader.get(Kind::Pod, Some(namespace), name).await.ok()?;
@@ -253,9 +253,24 @@ pub async fn pod_and_events(
     if pod.node.is_none() {
         volumes::claims(reader, &pod, &mut builder).await;
     }
+    if let Some(job) = late_job(reader, &pod).await {
+        builder.add_object(job, "job");
+        // The controller deletes what still ran: that is how such a pod fails, and no wish of a person.
+        pod.deleting = None;
+        "Failed".clone_into(&mut pod.phase);
+    }
     let mut cluster = builder.finish();
     cluster.pods.push(pod.clone());
     Some((pod, cluster))
+}
+
+/// The Job of a pod that is deleted, where its deadline ran out (condition FailureTarget or Failed, reason DeadlineExceeded).
+async fn late_job(reader: &Reader, pod: &Pod) -> Option<Value> {
+    let owner = pod.controller.as_ref().filter(|o| o.kind == "Job" && pod.deleting.is_some())?;
+    let job = reader.get(Kind::of(&owner.api_version, "Job")?, Some(&pod.namespace), &owner.name).await.ok()?;
+    let conditions = job.pointer("/status/conditions").and_then(Value::as_array)?;
+    let late = |c: &Value| c["status"] == "True" && c["reason"] == "DeadlineExceeded";
+    conditions.iter().any(late).then_some(job)
 }
 
 /// Whether a workload exists; `None` where its kind is not ours to read, or nobody answers.

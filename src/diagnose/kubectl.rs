@@ -25,6 +25,22 @@ pub fn set_limit(case: &Case, limit: &str) -> Option<String> {
     ))
 }
 
+/// `kubectl -n shop set env deployment/web -c app NAME=VALUE`, where the value is plain enough to be quoted.
+pub fn set_env(case: &Case, name: &str, value: &str) -> Option<String> {
+    template_path(&case.pod.workload.kind)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_+=:./%, ".contains(c);
+    if value.is_empty() || !value.chars().all(plain) || value.len() > 300 {
+        return None;
+    }
+    let quoted = if value.contains(' ') { format!("'{value}'") } else { value.to_owned() };
+    Some(format!(
+        "kubectl -n {} set env {} -c {} {name}={quoted}",
+        case.pod.namespace,
+        case.kubectl_workload(),
+        case.container.name
+    ))
+}
+
 /// A strategic merge patch of the container: `fields` is the inside of its JSON object.
 pub fn patch_container(case: &Case, fields: &str) -> Option<String> {
     let list = if case.container.kind == ContainerKind::Regular { "containers" } else { "initContainers" };

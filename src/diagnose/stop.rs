@@ -228,6 +228,14 @@ pub fn stop<'a>(case: &Case<'a>) -> Option<Stop<'a>> {
     Some(Stop { what, event: event.or(changed).or(sandbox), condition })
 }
 
+/// The kubelet killed the container because its postStart hook failed.
+pub fn hook_kill(case: &Case) -> bool {
+    own_events(case).any(|e| {
+        (e.reason == "FailedPostStartHook" || (e.reason == "Killing" && e.message.contains("PostStartHook")))
+            && in_run(case, e, case.pod.grace_seconds)
+    })
+}
+
 /// Whether the run ended after somebody asked for the pod's deletion: `deletionTimestamp` is that moment plus the grace time.
 fn deleted(case: &Case, finished: Option<Timestamp>) -> bool {
     case.pod.deleting.zip(finished).is_some_and(|(d, f)| later(f, d) + case.pod.grace_seconds >= -SLACK)
@@ -239,87 +247,5 @@ fn is_plain_stop(message: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnose::facts::ProbeAction;
-    use crate::diagnose::testing::World;
-
-    fn probed(world: World) -> World {
-        world.with(|w| {
-            w.container().liveness = Some(Probe {
-                action: ProbeAction::Tcp { port: "8080".into() },
-                initial_delay: 10,
-                period: 10,
-                timeout: 1,
-                failure_threshold: 3,
-                success_threshold: 1,
-                grace: None,
-            });
-        })
-    }
-
-    const FAILED: &str = "Liveness probe failed: dial tcp 10.0.0.1:8080: connect: connection refused\n";
-    const KILLED: &str = "Container app failed liveness probe, will be restarted";
-
-    #[test]
-    fn a_kill_in_the_run_is_tied_to_it() {
-        let world =
-            probed(World::new().crashed(137, "Error", 62).event("Unhealthy", FAILED, 32).event("Killing", KILLED, 32));
-        let case = world.case();
-        let kill = probe_kill(&case).expect("a kill");
-        assert_eq!((kill.kind, kill.after), (ProbeKind::Liveness, Some(32)));
-        assert_eq!(kill.text(), "dial tcp 10.0.0.1:8080: connect: connection refused");
-    }
-
-    #[test]
-    fn older_wordings_count() {
-        for message in [
-            "Killing container with id docker://app:Container failed liveness probe.. Container will be killed and recreated.",
-            "Killing container with id docker://app:pod \"web\" container \"app\" is unhealthy, it will be killed and re-created.",
-        ] {
-            let world = probed(World::new().crashed(143, "Error", 40).event("Killing", message, 32));
-            assert!(probe_kill(&world.case()).is_some(), "{message}");
-        }
-    }
-
-    #[test]
-    fn an_old_kill_and_readiness_failures_are_not_blamed() {
-        let world = probed(
-            World::new().crashed(2, "Error", 3600).event("Unhealthy", FAILED, -600).event("Killing", KILLED, -600),
-        );
-        assert!(probe_kill(&world.case()).is_none());
-        let world = probed(World::new().crashed(137, "Error", 62).event(
-            "Unhealthy",
-            &FAILED.replace("Liveness", "Readiness"),
-            60,
-        ));
-        assert!(probe_kill(&world.case()).is_none());
-    }
-
-    #[test]
-    fn a_recurring_kill_outlives_the_run() {
-        let world = probed(World::new().crashed(137, "Error", 62).event("Killing", KILLED, 132)).with(|w| {
-            w.cluster.events[0].count = 5;
-            w.cluster.events[0].first = Some(crate::diagnose::testing::at(-600));
-        });
-        assert!(probe_kill(&world.case()).is_some());
-    }
-
-    #[test]
-    fn failures_up_to_a_sigkill_say_the_same_without_the_event() {
-        let world = probed(World::new().crashed(137, "Error", 62).event("Unhealthy", FAILED, 32))
-            .with(|w| w.cluster.events[0].count = 3);
-        assert!(probe_kill(&world.case()).is_some_and(|k| k.killing.is_none()));
-        let own_exit = probed(World::new().crashed(1, "Error", 62).event("Unhealthy", FAILED, 32))
-            .with(|w| w.cluster.events[0].count = 3);
-        assert!(probe_kill(&own_exit.case()).is_none());
-    }
-
-    #[test]
-    fn a_plain_stop_is_told() {
-        let world = World::new().crashed(143, "Error", 62).event("Killing", "Stopping container app", 61);
-        assert_eq!(stop(&world.case()).map(|s| s.what), Some("the kubelet was told to stop the container"));
-        let crashed = World::new().crashed(1, "Error", 62);
-        assert!(stop(&crashed.case()).is_none());
-    }
-}
+#[path = "stop_tests.rs"]
+mod tests;

@@ -1,5 +1,19 @@
 //! Numbers in the words that people use for them.
 
+/// Bytes as a quantity that an API server takes as it stands: whole Mi, Gi where it is one (`1.2Gi` is a fraction of a byte,
+/// which it warns of). Rounded up.
+pub fn quantity(n: u64) -> String {
+    const MI: u64 = 1 << 20;
+    let mi = n.div_ceil(MI);
+    if mi.is_multiple_of(1 << 10) {
+        format!("{}Gi", mi >> 10)
+    } else if mi.is_multiple_of(1 << 9) {
+        format!("{}.5Gi", mi >> 10)
+    } else {
+        format!("{mi}Mi")
+    }
+}
+
 /// Bytes as Kubernetes writes them: `256Mi`, `1.5Gi`, `512Ki`, `512M`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
@@ -16,6 +30,9 @@ pub fn bytes(n: u64) -> String {
         }
         if n.is_multiple_of(size) {
             return format!("{}{unit}", n / size);
+        }
+        if size == 1 << 30 && n.is_multiple_of(1 << 26) && !(n * 10).is_multiple_of(size) {
+            return format!("{}Mi", n >> 20);
         }
         let tenths = n / (size / 10).max(1);
         if tenths < 100 && size > 1 << 10 {
@@ -59,6 +76,14 @@ pub fn times(n: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quantity_is_never_a_fraction_of_a_byte() {
+        let mi = |n: u64| n << 20;
+        assert_eq!([mi(1152), mi(1536), mi(2048), mi(384)].map(quantity), ["1152Mi", "1.5Gi", "2Gi", "384Mi"]);
+        assert_eq!(quantity(1), "1Mi");
+        assert_eq!(bytes(mi(1280)), "1280Mi");
+    }
 
     #[test]
     fn numbers_read_like_kubernetes_writes_them() {

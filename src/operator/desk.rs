@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kube::runtime::watcher::Event;
 
 use super::book::{Book, Key, Tell};
+use super::ending::Ending;
 use super::incident::{Count, Times};
 use super::owners::{Owner, Owners};
 use super::sighting::{self, Sighting};
@@ -49,6 +50,7 @@ pub struct Desk {
     book: Book,
     owners: Owners,
     suspects: Suspects,
+    ending: Ending,
     /// Annotations of ours on namespaces.
     namespaces: HashMap<String, std::collections::BTreeMap<String, String>>,
     /// Per watch: pods of incidents not seen yet in the list that is going on.
@@ -79,6 +81,7 @@ impl Desk {
             book,
             owners: Owners::default(),
             suspects: Suspects::default(),
+            ending: Ending::default(),
             namespaces: HashMap::new(),
             unseen: HashMap::new(),
             synced: HashSet::new(),
@@ -138,6 +141,7 @@ impl Desk {
 
     fn on_gone(&mut self, uid: &str, now: Timestamp) {
         self.suspects.clear(uid);
+        self.ending.gone(uid);
         self.owners.forget(uid);
         for key in self.book.pod_gone(uid, now) {
             self.write_if_due(&key, now);
@@ -233,6 +237,9 @@ impl Desk {
             self.see(&key, pod, owner, &sight, &n.container, now);
             keys.push(key);
         }
+        if self.ending.is_gone(&pod.uid) {
+            return self.on_gone(&pod.uid, now);
+        }
         for key in self.book.of_pod(&pod.uid).into_iter().filter(|k| !keys.contains(k)).collect::<Vec<_>>() {
             let Some(name) = self.book.entries.get(&key).map(|e| e.incident.spec.container.clone()) else { continue };
             if let Some(container) = pod.container(&name) {
@@ -273,6 +280,7 @@ impl Desk {
 
     /// Not crashing as far as can be seen; worth another look if something waits.
     fn suspect(&mut self, pod: &Arc<Pod>, now: Timestamp) {
+        self.ending.note(pod, now);
         let waits = pod.containers.iter().any(|c| matches!(c.status.state, facts::State::Waiting { .. }));
         if waits && pod.deleting.is_none() {
             let first_look = self.rules.policy.config_grace + 1;
@@ -319,8 +327,7 @@ impl Desk {
             }
             Done::Explained(key, signature, verdict) => {
                 let Some(entry) = self.book.entries.get_mut(&key) else { return };
-                let count = entry.incident.explain(&signature, *verdict, now);
-                self.metrics_count(&key, &count);
+                entry.incident.explain(&signature, *verdict, now);
                 self.write_if_due(&key, now);
             }
             Done::Deepened(key, signature, deeper) => {
@@ -331,6 +338,8 @@ impl Desk {
             Done::LookOver(key, signature) => {
                 let Some(entry) = self.book.entries.get_mut(&key) else { return };
                 entry.looking.remove(&signature);
+                let count = entry.incident.look_over(&signature);
+                self.metrics_count(&key, &count);
                 self.write_if_due(&key, now);
                 // Where a write is under way, its end is the time to tell of it.
                 if self.book.entries.get(&key).is_some_and(|e| !e.writing) {
@@ -378,6 +387,7 @@ impl Desk {
                 self.record(&Arc::new(pod), &owner, &noticed, now);
             }
             // Its next look finds the answer; the pod has waited for half a minute already.
+            Owner::Ask if pod.phase == "Failed" => self.jobs.push_back(Job::Resolve(pod.clone())),
             Owner::Ask => {
                 self.suspects.add(&pod.uid, &pod.namespace, &pod.name, None, 1, now);
                 self.suspects.hurry(&pod.uid, now);
@@ -472,6 +482,9 @@ impl Desk {
         }
         for (uid, suspect) in self.suspects.due(now, RECHECKS) {
             self.look_again(&uid, suspect, now);
+        }
+        for pod in self.ending.due(now) {
+            self.jobs.push_back(Job::Recheck(pod.namespace.clone(), pod.name.clone(), Some(pod)));
         }
     }
 

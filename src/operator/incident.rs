@@ -262,7 +262,7 @@ impl Incident {
     }
 
     /// An explanation for crashes of this signature.
-    pub fn explain(&mut self, signature: &str, verdict: Verdict, now: Timestamp) -> Count {
+    pub fn explain(&mut self, signature: &str, verdict: Verdict, now: Timestamp) {
         let old = self.explained.iter().position(|e| e.signature == signature);
         let same = old.is_some_and(|i| self.explained[i].verdict.reason == verdict.reason);
         let confirmed = if same { old.map_or(0, |i| self.explained[i].confirmed) + 1 } else { 0 };
@@ -275,11 +275,15 @@ impl Incident {
             newest.entry.cause.clone_from(&verdict.cause);
             newest.entry.reason.clone_from(&verdict.reason);
         }
-        let count = self.count(signature, &verdict);
         let look_again = Timestamp::from_second(now.as_second() + pause).unwrap_or(now);
         self.explained.push(Explained { signature: signature.into(), verdict, confirmed, look_again });
         self.forget_rare_verdicts();
-        count
+    }
+
+    /// The look at crashes of this signature is over: they are counted under what it came to, not under a first guess.
+    pub fn look_over(&mut self, signature: &str) -> Count {
+        let verdict = self.explanation(signature).cloned();
+        verdict.map(|v| self.count(signature, &v)).unwrap_or_default()
     }
 
     fn forget_rare_verdicts(&mut self) {

@@ -13,6 +13,7 @@ pub mod book;
 pub mod desk;
 pub mod earlier;
 pub mod elect;
+pub mod ending;
 pub mod incident;
 #[cfg(test)]
 mod incident_tests;

@@ -4,11 +4,11 @@
 //! it never says what is wrong with them.
 
 use crate::diagnose::facts::{
-    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp, WorkloadFacts,
-    seconds_between,
+    Cluster, Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp, seconds_between,
 };
 
-use super::stuck;
+use super::restart::{is_deliberate, is_no_fault, is_past_its_trouble, is_recent, is_slow_loop, restarts_unrecorded};
+use super::{failed, stuck};
 
 /// When something counts as crashing.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Policy {
     pub stuck_after: i64,
     /// Seconds after the pod's start in which a configuration error may still heal by itself.
     pub config_grace: i64,
+    /// Seconds after the pod's start in which a pull that failed on the way may still succeed: time for one retry.
+    pub pull_grace: i64,
     /// Seconds for which a crash of a slow loop still counts, although the container has run for longer than
     /// `resolve_after` since: see [`Policy::offline`]. Zero: not at all.
     pub slow_loop: i64,
@@ -27,13 +29,13 @@ pub struct Policy {
 impl Policy {
     /// For files: nobody saw the crash when it happened, so a loop of one crash every few hours counts as well.
     pub fn offline() -> Self {
-        Self { slow_loop: 12 * 3600, ..Self::default() }
+        Self { slow_loop: 24 * 3600, stuck_after: 30, ..Self::default() }
     }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, slow_loop: 0 }
+        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, pull_grace: 25, slow_loop: 0 }
     }
 }
 
@@ -89,19 +91,35 @@ const CANNOT_START: &[&str] = &[
     "SignatureValidationFailed",
 ];
 
+/// Kubelets and runtimes of other versions have more such reasons; they end alike.
+fn cannot_start(reason: &str) -> bool {
+    let alike = || reason.ends_with("Error") || reason.ends_with("BackOff") || reason.starts_with("Err");
+    CANNOT_START.contains(&reason) || (reason != "CrashLoopBackOff" && alike())
+}
+
 /// Which containers of a pod are crashing now. Init containers and sidecars come first, in spec order.
 pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
-    if pod.deleting.is_some() || pod.phase == "Succeeded" || is_muted(pod, now) {
+    if pod.phase == "Succeeded"
+        || is_muted(pod, now)
+        || (pod.deleting.is_some() && !crashed_before_deletion(pod, policy))
+    {
         return Vec::new();
     }
     if pod.phase == "Failed" {
-        return failed(pod, cluster, now, policy);
+        return failed::notice(pod, cluster, now, policy);
     }
     let found: Vec<Noticed> = pod.containers.iter().filter_map(|c| one(pod, c, cluster, now, policy)).collect();
     if !found.is_empty() {
         return found;
     }
     stuck::notice(pod, cluster, now, policy)
+}
+
+/// In files a pod that hangs in deletion may be the very one to explain, where it was in a crash loop before.
+fn crashed_before_deletion(pod: &Pod, policy: &Policy) -> bool {
+    let loops =
+        |c: &Container| matches!(&c.status.state, State::Waiting { reason, .. } if reason == "CrashLoopBackOff");
+    policy.slow_loop > 0 && pod.containers.iter().any(loops)
 }
 
 /// Whether events are needed to tell if this pod is stuck: it waits for its containers for too long.
@@ -117,7 +135,7 @@ pub fn is_muted(pod: &Pod, now: Timestamp) -> bool {
 }
 
 /// Whether the owner declared this exit code expected: `expected-exit-codes: "0,143"`.
-fn is_expected(pod: &Pod, end: &Terminated) -> bool {
+pub(super) fn is_expected(pod: &Pod, end: &Terminated) -> bool {
     let codes = pod.annotations.get(&format!("{OURS}expected-exit-codes"));
     codes.is_some_and(|list| list.split(',').any(|code| code.trim().parse() == Ok(end.exit_code)))
 }
@@ -130,60 +148,39 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
             let expected = last.is_some_and(|end| is_expected(pod, end));
             (!expected).then(|| noticed(pod, c, Trigger::BackOff, last))
         }
-        State::Waiting { reason, message } if CANNOT_START.contains(&reason.as_str()) => {
-            (!may_heal(pod, reason, message, now, policy)).then(|| Noticed {
+        State::Waiting { reason, message } if cannot_start(reason) => (!may_heal(pod, reason, message, now, policy))
+            .then(|| Noticed {
                 container: c.name.clone(),
                 trigger: Trigger::CannotStart,
                 crash: last.map_or_else(|| format!("{}/{}/{reason}", pod.uid, c.name), |end| crash_id(pod, c, end)),
                 at: last.and_then(|end| end.finished).or(pod.start_time).or(pod.created),
-            })
+            }),
+        State::Terminated(end) => (is_crash(pod, c, end) && !is_ended_sidecar(pod, c)).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
+        State::Running { .. } if last.is_none() => {
+            restarts_unrecorded(pod, c, cluster).then(|| noticed(pod, c, Trigger::Restarted, None))
         }
-        State::Terminated(end) => is_crash(pod, c, end).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
         State::Running { since } => {
-            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end))?;
+            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end, now))?;
             if is_deliberate(pod, c, cluster, end) {
                 return None;
             }
             let from = since.or(end.finished)?;
             // Not past its startup probe yet: however long that takes, it is no healthy running.
             let starting = c.startup.is_some() && c.status.started == Some(false);
-            (starting || is_recent(from, now, policy) || is_slow_loop(c, end, from, now, policy))
+            let recent = is_recent(from, now, policy) && !is_past_its_trouble(pod, c, end, from, now, policy);
+            (starting || recent || is_slow_loop(pod, c, cluster, end, now, policy))
                 .then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
         }
         // Waiting for a restart without a back-off, or for its turn after a restart of the sandbox.
         State::Waiting { .. } | State::Unknown => {
-            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end))?;
+            let end = last.filter(|end| is_crash(pod, c, end) && !is_no_fault(pod, c, cluster, end, now))?;
             is_recent(end.finished?, now, policy).then(|| noticed(pod, c, Trigger::Restarted, Some(end)))
         }
     }
 }
 
-/// Not running for long enough to call the crash over.
-fn is_recent(from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    seconds_between(from, now).is_none_or(|s| s <= policy.resolve_after)
-}
-
-/// Stopped once, in good order, and ready again, without the kubelet's doing: somebody restarted it.
-fn is_deliberate(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) -> bool {
-    let orderly = matches!(end.exit_code, 0 | 143) && end.reason != "OOMKilled";
-    let by_kubelet = || {
-        cluster
-            .events_of_pod(pod)
-            .any(|e| matches!(e.reason.as_str(), "Killing" | "BackOff") && e.container.as_deref() == Some(&c.name))
-    };
-    c.status.restarts <= 1 && c.status.ready && orderly && !by_kubelet()
-}
-
-/// Restarted more than once, by a fault of its own, and not yet running for as long as it did before it ended.
-fn is_slow_loop(c: &Container, end: &Terminated, from: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    let own_fault = end.reason == "OOMKilled" || !matches!(end.exit_code, 0 | 137 | 143);
-    let running = seconds_between(from, now);
-    let shorter = running.zip(end.ran_for()).is_some_and(|(now, before)| now < before && now <= policy.slow_loop);
-    c.status.restarts >= 2 && own_fault && shorter
-}
-
 /// Whether an end is a crash, given what the restart policy makes of it.
-fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
+pub(super) fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     if is_expected(pod, end) {
         return false;
     }
@@ -198,127 +195,51 @@ fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     }
 }
 
-/// A container that somebody else took down, and that runs again: its node or sandbox went, or its spec was changed.
-/// The kubelet writes `Unknown`/255 (or ContainerStatusUnknown) for one that it lost in a reboot, SandboxChanged for a
-/// new sandbox, and the node turns Ready again between the end and the new start.
-fn is_no_fault(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) -> bool {
-    if (end.reason == "Unknown" && end.exit_code == 255) || end.reason == "ContainerStatusUnknown" {
-        return true;
-    }
-    let Some(finished) = end.finished.filter(|_| end.reason != "OOMKilled") else { return false };
-    let near = |at: Option<Timestamp>| at.is_some_and(|at| (at.as_second() - finished.as_second()).abs() <= 120);
-    let changed = cluster.events_of_pod(pod).any(|e| {
-        let by_change =
-            e.reason == "Killing" && (e.message.contains("definition changed") || e.message.contains("resize"));
-        let own = e.container.as_deref().is_none_or(|name| name == c.name);
-        (e.reason == "SandboxChanged" || (by_change && own)) && near(e.last)
-    });
-    changed || pod.node.as_deref().is_some_and(|n| node_went_down(n, c, cluster, finished, near))
+/// A sidecar of a pod whose work is done: the kubelet ends sidecars after all others, and their exit code is its doing.
+fn is_ended_sidecar(pod: &Pod, c: &Container) -> bool {
+    let mut others = pod.containers.iter().filter(|o| o.kind == ContainerKind::Regular);
+    c.kind == ContainerKind::Sidecar
+        && pod.restart_policy != RestartPolicy::Always
+        && others.all(|o| matches!(o.status.state, State::Terminated(_)))
 }
 
-fn node_went_down(
-    node: &str,
-    c: &Container,
-    cluster: &Cluster,
-    finished: Timestamp,
-    near: impl Fn(Option<Timestamp>) -> bool,
-) -> bool {
-    let said = cluster
-        .events_of("Node", None, node)
-        .any(|e| matches!(e.reason.as_str(), "Rebooted" | "NodeShutdown" | "NodeNotReady") && near(e.last));
-    let ready = cluster.node(node).and_then(|n| n.conditions.iter().find(|c| c.kind == "Ready" && c.status == "True"));
-    let started = match c.status.state {
-        State::Running { since } => since,
-        _ => None,
-    };
-    said || ready
-        .and_then(|r| r.since)
-        .zip(started)
-        .is_some_and(|(ready, started)| finished <= ready && ready <= started)
-}
-
-/// A configuration error in the pod's first seconds, or one that says itself that it passes.
+/// What heals by itself within the pod's first seconds: a configuration error (the object comes a moment later), a pull that
+/// failed once on the way; or a message that says itself that it passes.
 fn may_heal(pod: &Pod, reason: &str, message: &str, now: Timestamp, policy: &Policy) -> bool {
-    if reason != "CreateContainerConfigError" {
-        return false;
-    }
-    let young =
-        pod.start_time.or(pod.created).and_then(|t| seconds_between(t, now)).is_some_and(|s| s < policy.config_grace);
-    young || stuck::is_passing(message)
-}
-
-/// A pod that failed for good.
-fn failed(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
-    if is_made_good(pod, cluster, now, policy) {
-        return Vec::new();
-    }
-    let crashed = |c: &&Container| match &c.status.state {
-        State::Terminated(end) => is_crash(pod, c, end),
+    let age = pod.start_time.or(pod.created).and_then(|t| seconds_between(t, now));
+    let younger = |than: i64| age.is_some_and(|s| s < than);
+    match reason {
+        "CreateContainerConfigError" => younger(policy.config_grace) || stuck::is_passing(message),
+        "ErrImagePull" | "ImagePullBackOff" => younger(policy.pull_grace) && is_on_the_way(message),
         _ => false,
-    };
-    let by_kubelet = matches!(pod.reason.as_deref(), Some("Evicted" | "DeadlineExceeded" | "Preempting" | "NodeLost"));
-    if by_kubelet || is_shutdown(pod) {
-        let named = pod
-            .message
-            .as_deref()
-            .and_then(|m| pod.containers.iter().find(|c| m.contains(&format!("ontainer {} ", c.name))));
-        let running = pod.containers.iter().find(|c| crashed(c) && c.kind == ContainerKind::Regular);
-        let one = named.or(running).or_else(|| stuck::main_container(pod));
-        return one.map(|c| vec![pod_failed(pod, c)]).unwrap_or_default();
     }
-    let mut found: Vec<&Container> = pod.containers.iter().filter(crashed).collect();
-    // The kubelet ends sidecars once the others are done: their exit code is its doing.
-    if found.iter().any(|c| c.kind != ContainerKind::Sidecar) {
-        found.retain(|c| c.kind != ContainerKind::Sidecar);
-    }
-    if found.is_empty()
-        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if is_expected(pod, t)))
-    {
-        found.extend(stuck::main_container(pod));
-    }
-    found.into_iter().map(|c| pod_failed(pod, c)).collect()
 }
 
-/// A failed pod of no importance now: its Job completed, a later pod of the same workload did what this one could not,
-/// or a node shutdown took it and its controller has replaced it.
-fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> bool {
-    let owner = pod.controller.as_ref();
-    let job_done = cluster.workloads.iter().filter(|w| w.namespace == pod.namespace && is_complete_job(w)).any(|w| {
-        let own = owner.is_some_and(|o| o.kind == "Job" && o.name == w.workload.name);
-        let later = w.created > pod.created
-            && w.controller.as_ref().is_some_and(|c| c.kind == "CronJob" && c.name == pod.workload.name);
-        own || later
-    });
-    if job_done || (is_shutdown(pod) && owner.is_some() && pod.restart_policy == RestartPolicy::Always) {
-        return true;
-    }
-    let is_ready = |p: &Pod| p.phase == "Running" && p.condition("Ready").is_some_and(|c| c.status == "True");
-    let ended = pod.containers.iter().filter_map(|c| end_of(c)?.finished).max().or(pod.start_time);
-    let old = ended.and_then(|t| seconds_between(t, now)).is_some_and(|s| s > policy.resolve_after);
-    owner.is_some()
-        && cluster.pods.iter().any(|p| {
-            p.namespace == pod.namespace
-                && p.workload == pod.workload
-                && p.created > pod.created
-                && (p.phase == "Succeeded" || (old && is_ready(p)))
-        })
+/// A pull that failed on the way to the registry or in it, not because of what was asked for. The first retry comes after 10 s.
+fn is_on_the_way(message: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "500 internal server error",
+        "502 bad gateway",
+        "503 service unavailable",
+        "504 gateway time",
+        "429 too many requests",
+        "unexpected eof",
+        "connection reset",
+        "i/o timeout",
+        "tls handshake timeout",
+        "deadline exceeded",
+        "temporary failure",
+        "server misbehaving",
+    ];
+    let lower = message.to_lowercase();
+    WORDS.iter().any(|w| lower.contains(w))
 }
 
-fn is_complete_job(w: &WorkloadFacts) -> bool {
-    let done = |c: &Condition| matches!(c.kind.as_str(), "Complete" | "SuccessCriteriaMet") && c.status == "True";
-    w.workload.kind == "Job" && w.conditions.iter().any(done)
-}
-
-/// The kubelet ended the pod because its node went down (reasons of different versions).
-fn is_shutdown(pod: &Pod) -> bool {
-    matches!(pod.reason.as_deref(), Some("Terminated" | "Shutdown" | "NodeShutdown"))
-}
-
-fn pod_failed(pod: &Pod, c: &Container) -> Noticed {
+pub(super) fn pod_failed(pod: &Pod, c: &Container) -> Noticed {
     noticed(pod, c, Trigger::PodFailed, end_of(c))
 }
 
-fn end_of(c: &Container) -> Option<&Terminated> {
+pub(super) fn end_of(c: &Container) -> Option<&Terminated> {
     match &c.status.state {
         State::Terminated(end) => Some(end),
         _ => c.status.last.as_ref(),

@@ -24,7 +24,7 @@ const PROBLEMS: &[&str] = &[
 const SILENT: i64 = 1800;
 
 /// Events that say that things move on.
-const PROGRESS: &[&str] = &["Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume"];
+const PROGRESS: &[&str] = &["Pulling", "Pulled", "Created", "Started", "SuccessfulAttachVolume", "AddedInterface"];
 
 /// The containers to blame of a pod that is stuck; empty where it is not, or not for long enough.
 pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
@@ -152,6 +152,9 @@ fn is_about_volumes(message: &str) -> bool {
         "volume binding",
         "binding volumes",
         "available persistent",
+        "available disk",
+        "free storage",
+        "pvc(s)",
         "csi driver",
     ];
     let lower = message.to_lowercase();

@@ -44,36 +44,6 @@ pub fn kind_of(path: &Path) -> Kind {
     }
 }
 
-/// Splits the log file of a cluster-info dump: `==== START logs for container C of pod NS/POD ====` ... `==== END ...`.
-pub fn split_dump(bytes: &[u8]) -> Vec<(LogKey, &[u8])> {
-    let mut parts = Vec::new();
-    let mut open: Option<(LogKey, usize)> = None;
-    let mut at = 0;
-    for line in bytes.split_inclusive(|b| *b == b'\n') {
-        let next = at + line.len();
-        if let Some(key) = marker(line, "==== START logs for container ") {
-            open = Some((key, next));
-        } else if let Some(key) = marker(line, "==== END logs for container ")
-            && let Some((started, from)) = open.take()
-            && started == key
-        {
-            parts.push((key, &bytes[from..at]));
-        }
-        at = next;
-    }
-    if let Some((key, from)) = open {
-        parts.push((key, &bytes[from..]));
-    }
-    parts
-}
-
-fn marker(line: &[u8], start: &str) -> Option<LogKey> {
-    let line = std::str::from_utf8(line).ok()?.trim_end().strip_prefix(start)?.strip_suffix(" ====")?;
-    let (container, pod) = line.split_once(" of pod ")?;
-    let (namespace, pod) = pod.split_once('/')?;
-    Some(LogKey { namespace: namespace.into(), pod: pod.into(), container: container.into(), slot: LogSlot::Current })
-}
-
 /// Files of the two dump layouts that hold every object of a kind: (file stem, kind).
 const COMPLETE: &[(&str, &str)] = &[
     ("pods", "Pod"),
@@ -100,10 +70,15 @@ pub fn complete_list(path: &Path, value: &Value) -> Option<(String, Option<Strin
     let namespace = match folders.as_slice() {
         [.., "namespaces", namespace, "core" | "apps"] => namespace,
         // The dump's folder of a namespace holds this very set of files.
-        [.., namespace] if path.with_file_name("replication-controllers.json").is_file() => namespace,
+        [.., namespace] if is_dump_of_namespace(path) => namespace,
         _ => return None,
     };
     Some(((*kind).to_owned(), Some((*namespace).to_owned())))
+}
+
+/// `kubectl cluster-info dump` writes JSON, or YAML with `-o yaml`.
+fn is_dump_of_namespace(file: &Path) -> bool {
+    ["json", "yaml"].iter().any(|e| file.with_file_name("replication-controllers").with_extension(e).is_file())
 }
 
 #[cfg(test)]
@@ -125,15 +100,6 @@ mod tests {
         assert_eq!(log("/x/app/previous.log"), None);
         assert_eq!(kind_of(Path::new("d/shop/web-1/logs.txt")), Kind::DumpLog);
         assert_eq!(kind_of(Path::new("d/x.YAML")), Kind::Objects);
-    }
-
-    #[test]
-    fn a_dump_log_is_split_by_container() {
-        let text = b"==== START logs for container a of pod shop/web ====\none\ntwo\n==== END logs for container a of pod shop/web ====\n==== START logs for container b of pod shop/web ====\nlast\n";
-        let parts = split_dump(text);
-        let shown: Vec<_> =
-            parts.iter().map(|(k, b)| (k.container.as_str(), std::str::from_utf8(b).unwrap())).collect();
-        assert_eq!(shown, [("a", "one\ntwo\n"), ("b", "last\n")]);
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! left out, unless nothing else is of use.
 
 pub mod bundle;
+mod dump_log;
 mod layout;
 pub mod objects;
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::diagnose::facts::Timestamp;
@@ -92,9 +93,13 @@ impl Input {
                 Ok(true)
             }
             Kind::DumpLog => {
-                let (bytes, cut) = tail(path)?;
-                for (key, part) in layout::split_dump(&bytes) {
-                    self.builder.add_log(key, part, cut);
+                let file = File::open(path).map_err(|e| unusable(path, io_words(&e)))?;
+                let parts = dump_log::split(BufReader::new(file)).map_err(|e| unusable(path, io_words(&e)))?;
+                for part in parts {
+                    match part.excuse() {
+                        Some(why) => self.builder.add_gap(logs::gap(&part.key, crate::evidence::text::message(&why))),
+                        None => self.builder.add_log(part.key, &part.bytes, part.cut),
+                    }
                 }
                 Ok(true)
             }
@@ -210,3 +215,6 @@ fn tail(path: &Path) -> Result<(Vec<u8>, bool), Unusable> {
     };
     read().map_err(|e| unusable(path, io_words(&e)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ async fn history(at: &kube::Client, group: &group::Group<'_>) -> Vec<facts::Past
     let object = api.get_opt(&name).await.ok().flatten();
     object.and_then(|o| crate::operator::incident::Incident::restore(&o)).map(|i| i.past()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The rules, one small file per reason or family of reasons, and the table that lists them.
 
 pub mod ended;
+pub mod evicted;
 pub mod memory;
 pub mod node;
 pub mod probe;
@@ -39,6 +40,13 @@ pub static RULES: &[Rule] = &[
             Reason::MountPathConflict,
             Reason::VolumeMountFailed,
             Reason::RuntimeFailure,
+            Reason::NodeFault,
+            Reason::MemoryLimitExceeded,
+            Reason::ProcessLimitExceeded,
+            Reason::PermissionDenied,
+            Reason::InvalidConfiguration,
+            Reason::CorruptImage,
+            Reason::DiskFull,
         ],
         examine: start::exec::examine,
     },
@@ -50,13 +58,30 @@ pub static RULES: &[Rule] = &[
     Rule { reasons: &[Reason::VolumeAttachConflict], examine: volume::attach::examine },
     Rule { reasons: &[Reason::VolumeMountFailed], examine: volume::mount::examine },
     // The node.
+    Rule {
+        reasons: &[
+            Reason::NodeFault,
+            Reason::NodePressureEviction,
+            Reason::InvalidConfiguration,
+            Reason::PortConflict,
+            Reason::RuntimeFailure,
+            Reason::WrongArchitecture,
+            Reason::VolumeAttachConflict,
+        ],
+        examine: node::admission::examine,
+    },
     Rule { reasons: &[Reason::NodeFault], examine: node::conditions::examine },
     Rule { reasons: &[Reason::NodeFault], examine: node::siblings::examine },
+    Rule { reasons: &[Reason::SandboxFailed], examine: node::sandbox::examine },
     // Memory.
     Rule { reasons: &[Reason::RuntimeHeapExceedsLimit], examine: memory::heap::examine },
     Rule { reasons: &[Reason::MemoryLeak], examine: memory::leak::examine },
     Rule { reasons: &[Reason::MemoryLimitExceeded, Reason::NodePressureEviction], examine: memory::oom::examine },
     Rule { reasons: &[Reason::RuntimeHeapExhausted], examine: memory::exhausted::examine },
+    // The kubelet ended or refused the pod as a whole.
+    Rule { reasons: &[Reason::EphemeralStorageExceeded], examine: evicted::storage::examine },
+    Rule { reasons: &[Reason::NodePressureEviction], examine: evicted::pressure::examine },
+    Rule { reasons: &[Reason::DeadlineExceeded], examine: evicted::deadline::examine },
     // Probes.
     Rule {
         reasons: &[
@@ -102,6 +127,7 @@ pub static RULES: &[Rule] = &[
     Rule { reasons: &[Reason::Segfault, Reason::Aborted], examine: said::signal::examine },
     Rule { reasons: &[Reason::UnhandledException], examine: said::exception::examine },
     // How the process ended, where nothing more specific is known.
+    Rule { reasons: &[Reason::DeadlineExceeded], examine: ended::deadline::examine },
     Rule { reasons: &[Reason::TerminatedBySignal], examine: ended::stopped::examine },
     Rule { reasons: &[Reason::CompletedUnexpectedly], examine: ended::completed::examine },
     Rule { reasons: &[Reason::Segfault, Reason::Aborted, Reason::TerminatedBySignal], examine: ended::signal::examine },

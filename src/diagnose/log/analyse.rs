@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
 
-use super::concepts::{self, Meaning, Strength, pattern};
-use super::records::{self, Kind, Record};
+use super::concepts::{self, Strength, pattern};
+use super::parts::{self, Read};
+use super::records::{self, Record};
 use super::severity::Severity;
-use super::structured;
 use super::terminal::{self, Found, Marks};
-use super::{Concept, LogReport, excerpt, subject, target, text};
+use super::{Concept, LogReport, excerpt, target, text};
 use crate::diagnose::Target;
 
 /// The part at the end of a log that is read closely, bytes.
@@ -20,8 +20,6 @@ const WINDOW: usize = 192 * 1024;
 const EARLIER: usize = 16 * 1024;
 /// Records that are classified at most.
 const MAX_CANDIDATES: usize = 400;
-/// Longest quote, bytes.
-const MAX_QUOTE: usize = 400;
 
 /// Words without which a line reports no failure: the cheap sieve before the tables.
 #[rustfmt::skip]
@@ -46,6 +44,7 @@ const TROUBLE: &[&str] = &[
     "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known",
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
+    "environment variable", "already running", "provide",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =
@@ -86,14 +85,7 @@ static NEGATED_SUCCESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
-static SOFTENED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(concat!(
-        r"\bskip(?:ping|ped)?\b|\bignor(?:e|ed|ing)\b|fall(?:ing)?[ -]?back|using (?:the )?defaults?|(?:will|going to) (?:re-?)?try|\bretry(?:ing)?\b|retries left|non-?fatal|",
-        r"harmless|\boptional\b|try(?:ing)? again|attempt(?: number)?:? #?\d+|backing off|sleeping|waiting \d|reconnecting|not critical|may be ignored|will be ignored|continuing"
-    ))
-});
-
-fn hit(regex: &LazyLock<Option<Regex>>, line: &str) -> bool {
+pub(super) fn hit(regex: &LazyLock<Option<Regex>>, line: &str) -> bool {
     regex.as_ref().is_some_and(|r| r.is_match(line.as_bytes()))
 }
 
@@ -151,12 +143,15 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
     let mut known = HashMap::new();
     let mut found: Vec<Found> = Vec::new();
     for index in suspects {
-        if let Some(mut f) = examine(&records[index], lines, &mut known) {
+        if let Some(mut f) = parts::examine(&records[index], lines, &mut known) {
             f.record = index;
             found.push(f);
         }
     }
     last_words(&records, lines, &mut found);
+    for f in found.iter_mut().filter(|f| f.target.is_none() && f.concept == Concept::CannotConnect) {
+        f.target = announced_peer(lines, f.line);
+    }
     let marks = marks(&records, lines, &found, first_line);
     for f in &mut found {
         f.line += first_line;
@@ -164,7 +159,14 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
     (found, marks)
 }
 
-fn is_suspect(line: &str) -> bool {
+/// The peer of a failure that names none: a time-out often follows the line that says where the program connects to.
+fn announced_peer(lines: &[&str], failed: usize) -> Option<Target> {
+    const BACK: usize = 8;
+    let before = lines.get(failed.saturating_sub(BACK)..failed)?;
+    before.iter().rev().filter(|l| l.to_ascii_lowercase().contains("connect")).find_map(|l| target::in_line(l))
+}
+
+pub(super) fn is_suspect(line: &str) -> bool {
     SIEVE.as_ref().is_some_and(|s| s.is_match(line))
 }
 
@@ -216,231 +218,25 @@ fn is_noise(line: &str) -> bool {
     NOISE.iter().any(|n| line.starts_with(n)) || records::is_usage(line) || records::is_frame(line)
 }
 
-/// Classifies a record; `None`: it reports no failure.
-fn examine(record: &Record, lines: &[&str], known: &mut HashMap<String, Option<Meaning>>) -> Option<Found> {
-    let own = &lines[record.lines.clone()];
-    let structured = if own.len() <= 2 { structured::read(own[0]) } else { None };
-    let severity = match &structured {
-        Some(s) if s.severity != Severity::Unknown => s.severity,
-        _ => record.severity,
-    };
-    let inner: Vec<&str> = structured.as_ref().map(|s| s.text.lines().collect()).unwrap_or_default();
-    let (parts, kind) = match &structured {
-        Some(_) => (inner.as_slice(), inner_kind(&inner)),
-        None => (own, record.kind),
-    };
-    let best = best_part(parts, kind, known);
-    let Some((at, meaning)) = best else {
-        return (severity >= Severity::Error || record.uncaught).then(|| {
-            let quote = quote(parts, 0, structured.is_some());
-            bare(record, severity, quote)
-        });
-    };
-    if meaning.strength == Strength::None {
-        return None;
-    }
-    let line = parts[at];
-    let softened = parts.iter().take(3).any(|p| hit(&SOFTENED, text::head(p, 600)))
-        && !record.uncaught
-        && severity != Severity::Fatal;
-    let target = peer(&meaning, line, parts);
-    let subject = meaning.subject.clone().or_else(|| subject_near(meaning.concept, at, parts, kind));
-    // a failure told at information level is talk about one, unless the words leave no doubt
-    let severity =
-        if severity == Severity::Info && meaning.strength < Strength::Strong { return None } else { severity };
-    Some(Found {
-        line: record.lines.start + if structured.is_some() { 0 } else { at },
-        record: 0,
-        concept: meaning.concept,
-        strength: meaning.strength,
-        severity,
-        uncaught: record.uncaught,
-        softened,
-        quote: quote(parts, at, structured.is_some()),
-        subject,
-        target,
-    })
-}
-
-fn bare(record: &Record, severity: Severity, quote: String) -> Found {
-    Found {
-        line: record.lines.start,
-        record: 0,
-        concept: if record.uncaught { Concept::Exception } else { Concept::OtherError },
-        strength: Strength::Weak,
-        severity,
-        uncaught: record.uncaught,
-        softened: false,
-        quote,
-        subject: None,
-        target: None,
-    }
-}
-
-/// The last record, where it reads like a failure that no row knows and no logger marked.
+/// The last record that says something, where it reads like a failure that no row knows and no logger marked.
 fn last_words(records: &[Record], lines: &[&str], found: &mut Vec<Found>) {
-    let Some(index) = (0..records.len()).rev().find(|i| !is_noise(lines[records[*i].lines.start])) else { return };
+    let bare_end = |i: usize| found.iter().any(|f| f.record == i && f.strength <= Strength::Wrapper && !f.uncaught);
+    let Some(index) =
+        (0..records.len()).rev().take(40).find(|i| !is_noise(lines[records[*i].lines.start]) && !bare_end(*i))
+    else {
+        return;
+    };
     let record = &records[index];
     let head = lines[record.lines.start];
     if record.severity != Severity::Unknown || found.iter().any(|f| f.record == index) || hit(&SHUTDOWN, head) {
         return;
     }
-    let reads_bad = concepts::is_complaint(head);
-    if reads_bad {
-        let mut f = bare(record, Severity::Unknown, text::tidy(head, MAX_QUOTE));
+    if concepts::is_complaint(head) {
+        let own = &lines[record.lines.clone()];
+        let read = Read { parts: own, kind: record.kind, structured: false, level: Severity::Unknown };
+        let mut f = parts::bare(record, Severity::Unknown, &read);
         f.record = index;
-        found.push(f);
+        let place = found.partition_point(|other| other.line <= f.line);
+        found.insert(place, f);
     }
-}
-
-fn inner_kind(parts: &[&str]) -> Kind {
-    if parts.iter().any(|p| p.starts_with("Traceback (most recent")) {
-        Kind::Python
-    } else if parts.iter().any(|p| p.starts_with("Caused by") || p.trim_start().starts_with("---> ")) {
-        Kind::Chain
-    } else {
-        Kind::Plain
-    }
-}
-
-/// The part of a record that says why, and what it says.
-fn best_part(parts: &[&str], kind: Kind, known: &mut HashMap<String, Option<Meaning>>) -> Option<(usize, Meaning)> {
-    let order = reading_order(parts, kind);
-    let mut best: Option<(usize, Meaning)> = None;
-    for at in order {
-        let Some(meaning) = recall(parts[at], known) else { continue };
-        if meaning.strength == Strength::None {
-            if best.is_none() && parts.len() == 1 {
-                return Some((at, meaning));
-            }
-            continue;
-        }
-        let better = best.as_ref().is_none_or(|(_, b)| {
-            meaning.strength > b.strength
-                // the same failure, told with its peer
-                || (meaning.concept == b.concept && b.host.is_none() && target::in_line(parts[at]).is_some() && kind == Kind::Chain
-                    && target::in_line(parts[best_at(best.as_ref())]).is_none())
-        });
-        if better {
-            best = Some((at, meaning));
-        }
-    }
-    best
-}
-
-fn best_at(best: Option<&(usize, Meaning)>) -> usize {
-    best.map_or(0, |(at, _)| *at)
-}
-
-/// Most parts of one record that are read.
-const MAX_PARTS: usize = 60;
-
-fn reading_order(parts: &[&str], kind: Kind) -> Vec<usize> {
-    let readable =
-        |i: &usize| !parts[*i].trim().is_empty() && !records::is_frame(parts[*i]) && !records::is_usage(parts[*i]);
-    match kind {
-        Kind::Python => {
-            // exception lines stand at the margin; the last one was raised. Behind it: its further lines
-            let margin = |i: &usize| !parts[*i].starts_with([' ', '\t']);
-            let first = parts.iter().rposition(|p| p.starts_with("Traceback (most recent")).unwrap_or(0);
-            let raised = (first + 1..parts.len()).find(|i| margin(i) && readable(i)).unwrap_or(first);
-            let mut order: Vec<usize> = (raised..parts.len()).filter(readable).take(MAX_PARTS / 2).collect();
-            order.extend((0..raised).rev().filter(margin).filter(readable).take(MAX_PARTS / 2));
-            order
-        }
-        Kind::Chain => {
-            let mut order: Vec<usize> =
-                (0..parts.len()).rev().filter(|i| is_cause(parts[*i])).take(MAX_PARTS / 2).collect();
-            order.extend((0..parts.len()).filter(readable).take(MAX_PARTS / 2));
-            order
-        }
-        Kind::Go | Kind::Plain => (0..parts.len()).filter(readable).take(MAX_PARTS).collect(),
-    }
-}
-
-fn is_cause(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("Caused by") || line.starts_with("---> ")
-}
-
-/// Classification with a memory: retries say the same again and again, with other numbers.
-fn recall(line: &str, known: &mut HashMap<String, Option<Meaning>>) -> Option<Meaning> {
-    let line = text::head(line, 2000);
-    if !is_suspect(line) {
-        return None;
-    }
-    if known.len() > 2000 {
-        return concepts::classify(line);
-    }
-    known.entry(line.to_owned()).or_insert_with(|| concepts::classify(line)).clone()
-}
-
-fn is_network(concept: Concept) -> bool {
-    matches!(
-        concept,
-        Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid
-    )
-}
-
-/// The peer: as the row captured it, else from the line, else from the rest of the record.
-fn peer(meaning: &Meaning, line: &str, parts: &[&str]) -> Option<Target> {
-    if !is_network(meaning.concept) {
-        return None;
-    }
-    let in_line = target::in_line(line);
-    if let Some(host) = meaning.host.as_deref().filter(|h| target::plausible(h)) {
-        let port = meaning.port.or_else(|| {
-            let t = in_line.as_ref()?;
-            (t.host == host || meaning.concept == Concept::NameNotResolved).then_some(t.port).flatten()
-        });
-        return Some(Target { host: host.to_owned(), port: port.or_else(|| url_port(line, host)) });
-    }
-    in_line.or_else(|| parts.iter().filter(|p| !records::is_frame(p)).take(40).find_map(|p| target::in_line(p)))
-}
-
-/// The port beside a host that stands in the line a second time: `Get "http://shop:8080/": lookup shop on ...`.
-fn url_port(line: &str, host: &str) -> Option<u16> {
-    let mut rest = line;
-    while let Some(at) = rest.find(host) {
-        rest = &rest[at + host.len()..];
-        if let Some(port) = rest.strip_prefix(':') {
-            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
-            if let Ok(port) = port[..digits].parse() {
-                return Some(port);
-            }
-        }
-    }
-    None
-}
-
-fn subject_near(concept: Concept, at: usize, parts: &[&str], kind: Kind) -> Option<String> {
-    let own = subject::of(concept, parts[at]);
-    if own.is_some() || kind == Kind::Plain && parts.len() == 1 {
-        return own;
-    }
-    parts
-        .iter()
-        .skip(at + 1)
-        .take(3)
-        .chain(parts[..at].iter().rev().take(3))
-        .filter(|p| !records::is_frame(p))
-        .find_map(|p| subject::of(concept, p))
-}
-
-/// What is quoted: the part itself; of a structured record its message too.
-fn quote(parts: &[&str], at: usize, structured: bool) -> String {
-    let part = parts.get(at).copied().unwrap_or_default();
-    if structured && at > 0 {
-        return text::tidy(&format!("{}: {part}", parts[0]), MAX_QUOTE);
-    }
-    let joined;
-    let part = match parts.get(at + 1) {
-        // Rust says where it panicked in one line and why in the next
-        Some(next) if part.contains(" panicked at ") && part.trim_end().ends_with(':') => {
-            joined = format!("{part} {next}");
-            &joined
-        }
-        _ => part,
-    };
-    text::tidy(part, MAX_QUOTE)
 }

@@ -3,8 +3,10 @@
 use super::Target;
 
 mod analyse;
+mod brief;
 mod concepts;
 mod excerpt;
+mod parts;
 mod records;
 mod severity;
 mod structured;
@@ -102,6 +104,8 @@ pub struct Failure {
     pub weight: Weight,
     /// The causal line, trimmed and bounded, to be quoted.
     pub quote: String,
+    /// The quote for a sentence: without the logger's stamp, with the lines that it announces, short.
+    pub brief: String,
     /// 0-based line number of the quote.
     pub line: usize,
     /// What it is about: path, variable, key, flag, module, library, user, image path ... as the concept calls for.

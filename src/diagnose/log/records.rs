@@ -86,6 +86,8 @@ const CONTINUES: &[&str] = &[
     "nested exception",
     "; nested exception",
     "Location:",
+    "Reading the configuration file, at line",
+    ">>> '",
 ];
 
 static GO_FRAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -125,8 +127,12 @@ enum Inside {
     Traceback,
     /// A dump of goroutines.
     Dump,
+    /// Pydantic's list of fields behind its exception line.
+    Fields,
     /// Rust's `thread 'x' panicked at FILE:LINE:`; the message is the next line.
     Panic,
+    /// A directive of a configuration; what is wrong with it is the next line.
+    Directive,
 }
 
 /// Splits lines into records. Blank lines belong to a record only where it goes on behind them.
@@ -182,11 +188,19 @@ impl Splitter {
             Inside::Traceback => {
                 if !indented {
                     // the exception line ends the traceback, unless a chained one follows
-                    self.inside = Inside::Nothing;
+                    let fields = line.contains("validation error");
+                    self.inside = if fields { Inside::Fields } else { Inside::Nothing };
                 }
                 return true;
             }
-            Inside::Panic => {
+            Inside::Fields => {
+                let field = line.bytes().all(|b| b.is_ascii_alphanumeric() || b"_. >-".contains(&b));
+                if indented || field {
+                    return true;
+                }
+                self.inside = Inside::Nothing;
+            }
+            Inside::Panic | Inside::Directive => {
                 self.inside = Inside::Nothing;
                 return true;
             }
@@ -217,6 +231,10 @@ impl Splitter {
         }
         if matches(&JVM_HEAD, line) {
             return last.severity >= Severity::Error && last.lines.len() == 1;
+        }
+        if line.starts_with(">>> '") {
+            self.inside = Inside::Directive;
+            return true;
         }
         CONTINUES.iter().any(|c| line.starts_with(c)) && (!self.blank || !line.starts_with(['}', ']', ')', '#']))
     }
@@ -253,7 +271,15 @@ pub(crate) fn is_frame(line: &str) -> bool {
     let trimmed = line.trim_start();
     FRAMES.iter().any(|f| trimmed.starts_with(f))
         || (trimmed.starts_with('#') && trimmed.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+        || is_source(trimmed)
         || (trimmed.contains(".go:") && (trimmed.contains(" +0x") || line.starts_with('\t')))
+}
+
+/// A line of source code with its number in the margin, as error pages of frameworks print it.
+fn is_source(trimmed: &str) -> bool {
+    let line = trimmed.trim_start_matches(['➜', '>', '→', ' ']);
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < line.len() && rest.trim_start().starts_with(['▕', '│', '|'])
 }
 
 /// Usage text of a program: it mentions errors and files, and is about neither.

@@ -85,7 +85,16 @@ pub(crate) fn read(line: &str) -> Option<Structured> {
 
 fn json(line: &str) -> Option<Structured> {
     let Value::Object(map) = serde_json::from_str(line).ok()? else { return None };
-    Some(from_map(&map))
+    let mut read = from_map(&map);
+    if read.text.is_empty() {
+        // Rust's tracing and some others keep the message one level down: {"level": ..., "fields": {"message": ...}}
+        let inner = map.values().filter_map(Value::as_object).map(from_map).find(|s| !s.text.is_empty())?;
+        read.text = inner.text;
+        if read.severity == Severity::Unknown {
+            read.severity = inner.severity;
+        }
+    }
+    Some(read)
 }
 
 fn from_map(map: &Map<String, Value>) -> Structured {
@@ -239,6 +248,14 @@ mod tests {
         let got = read(r#"{"level":60,"msg":"x","err":{"type":"Error","stack":"Error: boom\n    at a"}}"#).unwrap();
         assert_eq!(got.severity, Severity::Fatal);
         assert!(got.text.contains("Error: boom\n    at a"));
+    }
+
+    #[test]
+    fn reads_a_message_one_level_down() {
+        let got =
+            read(r#"{"level":"ERROR","fields":{"message":"fatal","error":"pool timed out"},"target":"x"}"#).unwrap();
+        assert_eq!((got.severity, got.text.as_str()), (Severity::Error, "fatal\npool timed out"));
+        assert_eq!(read(r#"{"a":1}"#), None);
     }
 
     #[test]

@@ -40,6 +40,11 @@ fn first(shapes: &[Regex], line: &str) -> Option<String> {
     })
 }
 
+/// The same for a line beside the failure: a quoted word there is not yet a variable.
+pub(crate) fn beside(concept: Concept, line: &str) -> Option<String> {
+    if concept == Concept::EnvMissing { first(&VARIABLES, line) } else { of(concept, line) }
+}
+
 /// What the line is about, as its concept calls for.
 pub(crate) fn of(concept: Concept, line: &str) -> Option<String> {
     let line = super::text::head(line, 1500);
@@ -54,7 +59,9 @@ pub(crate) fn of(concept: Concept, line: &str) -> Option<String> {
         | Concept::CommandNotExecutable
         | Concept::WrongArchitecture
         | Concept::BadImage => first(&PATHS, line),
-        Concept::EnvMissing => first(&VARIABLES, line).or_else(|| first(&QUOTED, line)),
+        Concept::EnvMissing => first(&VARIABLES, line).or_else(|| {
+            first(&QUOTED, line).filter(|s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)))
+        }),
         Concept::BadArguments => first(&FLAGS, line),
         Concept::ModuleMissing | Concept::LibraryMissing => first(&QUOTED, line),
         Concept::BadConfig => first(&PATHS, line).or_else(|| first(&QUOTED, line)),

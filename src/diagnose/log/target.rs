@@ -21,6 +21,7 @@ const SHAPES: &[&str] = &[
     r"host:? ['\x22]?(?<host>[\w.\-]+)['\x22]?,? (?:and )?port:? ['\x22]?(?<port>\d{1,5})",
     r"@(?:tcp\()?(?<host>[\w.\-]+):(?<port>\d{1,5})",
     r"(?<scheme>[a-z][a-z0-9+.\-]*)://(?:[^\s/@'\x22]*@)?(?<host>[\w.\-]+|\[[\da-f:]+\]):(?<port>\d{1,5})",
+    r#""(?:host|hostname|server|address)" ?: ?"(?<host>[\w.\-]+)" ?, ?"port" ?: ?"?(?<port>\d{1,5})"#,
     r"connecting to (?<host>[\w.\-]+)(?::| port )(?<port>\d{1,5})",
     r"(?:to|with|at|from|for|of) [`'\x22(\[]?/?(?<host>[\w.\-]+)[`'\x22]?(?::|,? port )[`'\x22]?(?<port>\d{2,5})\b",
     r"to (?<host>[\w.\-]+) port (?<port>\d{1,5})",

@@ -21,6 +21,9 @@ pub(crate) struct Found {
     /// The wording takes it back: retrying, skipped, ignored.
     pub softened: bool,
     pub quote: String,
+    pub brief: String,
+    /// The quote reads like a complaint by itself; prose that goes with an error does not.
+    pub complains: bool,
     pub subject: Option<String>,
     pub target: Option<Target>,
 }
@@ -81,6 +84,7 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
             concept: j.found.concept,
             weight: j.weight,
             quote: j.found.quote,
+            brief: j.found.brief,
             line: j.found.line,
             subject: j.found.subject,
             target: j.found.target,
@@ -153,17 +157,23 @@ fn last_before(lines: &[usize], line: usize) -> usize {
 fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
     const NEAR: usize = 8;
     let top = &judged[best].found;
-    if top.subject.is_some() || top.target.is_some() {
-        return None;
-    }
-    (0..best).rev().find(|i| {
+    let named = |f: &Found| f.subject.is_some() || f.target.is_some();
+    let near = |i: &usize| {
         let f = &judged[*i].found;
         f.concept == top.concept
             && f.strength == Strength::Strong
-            && f.severity >= top.severity
+            && (f.severity >= top.severity || f.target.is_some())
             && top.line.saturating_sub(f.line) <= NEAR
-            && (f.subject.is_some() || f.target.is_some())
-    })
+    };
+    let telling = |i: &usize| !named(top) && named(&judged[*i].found);
+    // prose behind an error ("this requires root privileges as well as ...") is not the error
+    let error = |i: &usize| !top.complains && judged[*i].found.complains;
+    let behind = |i: &usize| judged[*i].found.line - top.line <= 3 && judged[*i].found.severity == Severity::Unknown;
+    (0..best)
+        .rev()
+        .filter(near)
+        .find(|i| telling(i) || error(i))
+        .or_else(|| (best + 1..judged.len()).take_while(behind).filter(near).find(telling))
 }
 
 /// Where the best failure does not say why, the nearest one before it that does takes its place.
@@ -181,7 +191,7 @@ fn hand_over(judged: &mut [Judged]) {
     let (reach, level, floor) = match (top.strength, top.concept) {
         (Strength::Wrapper, _) => (usize::MAX, Severity::Info, 0),
         (_, Concept::CannotConnect) => (200, Severity::Info, 10),
-        (_, Concept::OtherError) => (12, Severity::Unknown, 26),
+        (_, Concept::OtherError | Concept::BadConfig) => (12, Severity::Unknown, 26),
         _ => (6, Severity::Unknown, 26),
     };
     let explains = |j: &Judged| {

@@ -172,7 +172,21 @@ fn near(search: &Search, s: &Service) -> Option<String> {
             best = Some((equal, pod, format!("pod {} has {key}={other}, not {key}={wanted}", pod.name)));
         }
     }
-    best.map(|(_, _, words)| words)
+    best.map(|(_, _, words)| words).or_else(|| without_label(search, s))
+}
+
+/// A pod that is called like the Service, but does not have the selector's label at all: the labels were renamed.
+fn without_label(search: &Search, s: &Service) -> Option<String> {
+    let like = |p: &&Pod| {
+        p.namespace == s.namespace
+            && p.name != search.trail[0].name
+            && (p.workload.name == s.name || p.labels.iter().any(|(k, v)| *v == s.name && !s.selector.contains_key(k)))
+    };
+    let pod = search.cluster.pods.iter().find(like)?;
+    let (key, wanted) = s.selector.iter().find(|(k, _)| !pod.labels.contains_key(*k))?;
+    let same = pod.labels.iter().find(|(_, v)| *v == wanted || **v == s.name);
+    let has = same.map_or_else(String::new, |(k, v)| format!(", but {k}={v}"));
+    Some(format!("pod {} has no label {key}{has}", pod.name))
 }
 
 /// A pod that the program names under a headless Service is not there.

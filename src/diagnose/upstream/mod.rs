@@ -136,7 +136,11 @@ fn trace(case: &Case, diagnosis: &mut Diagnosis, search: &Search) {
     let Some(fault) = find(case, diagnosis, search) else { return };
     diagnosis.summary = format!("{}. {}.", diagnosis.summary.trim_end_matches('.'), fault.sentence);
     diagnosis.evidence.extend(fault.evidence);
-    let own = std::mem::take(&mut diagnosis.remediation);
+    let mut own = std::mem::take(&mut diagnosis.remediation);
+    // How to find out what is wrong with the peer is known by now.
+    if diagnosis.reason == Reason::DependencyUnavailable && own.len() > 1 {
+        own.remove(0);
+    }
     diagnosis.remediation = fault.advice.into_iter().chain(own).collect();
     diagnosis.root_cause = Some(fault.root);
 }

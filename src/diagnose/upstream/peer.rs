@@ -13,6 +13,8 @@ pub(super) enum Peer<'a> {
     Pod(&'a Pod),
     /// A pod by its name under a headless Service, that is not there (or not known).
     PodOf(&'a Service, String),
+    /// A Service that is only another word for a name outside of the cluster.
+    Alias(&'a Service),
     /// A Service of that name, but in other namespaces only.
     Elsewhere(Vec<&'a Service>),
     /// A name of a Service that nothing at hand has: namespace and name.
@@ -54,7 +56,10 @@ fn at<'a>(search: &Search<'a>, host: &str, port: Option<u16>, depth: u8) -> Peer
     match by_name(search, host) {
         // Two aliases deep at most: a Service may name itself.
         Peer::Service(s) if s.kind == "ExternalName" && depth < 2 => match s.external_name.as_deref() {
-            Some(outer) => at(search, &outer.trim_end_matches('.').to_ascii_lowercase(), port, depth + 1),
+            Some(outer) => match at(search, &outer.trim_end_matches('.').to_ascii_lowercase(), port, depth + 1) {
+                Peer::Outside => Peer::Alias(s),
+                peer => peer,
+            },
             None => Peer::Outside,
         },
         peer => peer,
@@ -153,6 +158,7 @@ pub(super) fn fault(search: &Search, target: &Target, way: Way) -> Option<Fault>
         Peer::PodOf(s, name) => empty::lacks_pod(search, s, &name).or_else(|| dns::fault(search, way)),
         Peer::Elsewhere(all) => dns::fault(search, way).or_else(|| dns::elsewhere(search, &all, way)),
         Peer::NoService(ns, name) => dns::fault(search, way).or_else(|| dns::no_service(search, &ns, &name, way)),
+        Peer::Alias(s) => dns::fault(search, way).or_else(|| service::alias(search, s, way)),
         Peer::Outside => dns::fault(search, way),
         Peer::Own | Peer::Nothing => None,
     }

@@ -123,6 +123,23 @@ pub(super) fn blamed(search: &Search, s: &Service, what: &str, detail: String, a
     }
 }
 
+/// The Service is another word for a name outside of the cluster, and that name is what fails.
+pub(super) fn alias(search: &Search, s: &Service, way: Way) -> Option<Fault> {
+    let outer = s.external_name.as_deref()?;
+    let what = match way {
+        Way::Name | Way::NoSuchName => format!("is an ExternalName for {outer}, which does not resolve"),
+        Way::Connect => {
+            format!("is an ExternalName for {outer}, outside of the cluster, and no connection to that is made")
+        }
+        Way::Answer => return None,
+    };
+    let advice = vec![Remedy::text(format!(
+        "Check {outer} from inside the cluster (name and port: an ExternalName only renames, it maps no ports), and correct externalName of Service {}.",
+        s.name
+    ))];
+    Some(blamed(search, s, &what, format!("type ExternalName, externalName: {outer}"), advice))
+}
+
 /// The Service has no port of that number. A headless one has no ports of its own: its names are the pods' addresses.
 fn no_such_port(search: &Search, s: &Service, port: Option<u16>) -> Option<Fault> {
     let port = port.filter(|p| !s.cluster_ips.is_empty() && s.ports.iter().all(|own| own.port != *p))?;

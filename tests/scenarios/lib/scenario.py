@@ -104,7 +104,7 @@ class Run:
             self.wait_available(step["wait"], step["available"])
         elif "scale" in step:
             api_version, kind, name = self.workload(step["scale"])
-            self.api.apply({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": {"replicas": step["replicas"]}}, self.namespace)
+            self.api.request("PATCH", self.api.path(api_version, kind, self.namespace, name), {"spec": {"replicas": step["replicas"]}}, "application/merge-patch+json")
         elif "delete" in step:
             api_version, kind, name = self.workload(step["delete"])
             self.api.delete(api_version, kind, self.namespace, name, propagationPolicy="Foreground")

@@ -88,7 +88,7 @@ fn unknown(case: &Case, crash: &Terminated) -> Finding {
     let hint = convention.map_or_else(String::new, |(_, meaning)| format!(" (by convention: {meaning})"));
     let lines = last_lines(case, 5);
     let said = match &lines {
-        Ok(lines) => format!("the last thing it printed was: {}", lines.last().map_or("", String::as_str)),
+        Ok(lines) => format!("the last thing it printed was: {}", lines.last().map_or("", |l| l.trim_end_matches('.'))),
         Err(why) => (*why).to_owned(),
     };
     let text = format!("Exits {}{}{hint}; {said}.", crash.exit_code, after(crash));

@@ -1,6 +1,7 @@
 //! How the process ended: by a signal, with a code, or with nothing left to do. What an exit code alone can tell.
 
 pub mod completed;
+pub mod deadline;
 pub mod exit_code;
 pub mod signal;
 pub mod stopped;

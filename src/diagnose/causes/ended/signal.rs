@@ -121,7 +121,7 @@ const SIGNALS: &[Signal] = &[
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
     let Some(crash) = case.crash().filter(|c| c.reason != "OOMKilled") else { return Vec::new() };
-    if stop::probe_kill(case).is_some() || stop::stop(case).is_some() {
+    if stop::probe_kill(case).is_some() || stop::stop(case).is_some() || stop::hook_kill(case) {
         return Vec::new();
     }
     match signal(crash) {

@@ -29,7 +29,7 @@ fn stopped(case: &Case, crash: &Terminated, stop: &stop::Stop) -> Finding {
         143 => "; it was asked to stop (SIGTERM, exit 143)".to_owned(),
         code => format!("; it stopped with exit {code}"),
     };
-    let text = format!("It did nothing wrong{}: {}{how}.", after(crash), stop.what);
+    let text = format!("It did nothing wrong: {}{}{how}.", stop.what, after(crash).replacen(' ', ", ", 1));
     let mut finding = Finding::new(Reason::TerminatedBySignal, Confidence::Likely, Basis::Stated, text);
     if let Some(c) = stop.condition {
         let said = format!(

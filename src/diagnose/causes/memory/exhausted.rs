@@ -53,16 +53,26 @@ fn heap_words(case: &Case) -> String {
 
 fn advise(case: &Case, finding: Finding) -> Finding {
     let limit = limit(case);
-    let sized = limit.map_or_else(
-        || "--max-old-space-size (Node.js), -Xmx or -XX:MaxRAMPercentage (Java)".to_owned(),
-        |l| {
-            let three_quarters = (l / 4 * 3) >> 20;
-            format!("--max-old-space-size={three_quarters} (Node.js), -Xmx{three_quarters}m or -XX:MaxRAMPercentage=75 (Java), which is three quarters of the limit")
-        },
-    );
+    let setting = settings::all(case, limit.unwrap_or_default()).into_iter().find(|s| s.bytes > 0);
+    let first = match (setting, limit) {
+        (Some(s), Some(l)) if s.bytes < l / 10 * 7 => {
+            format!("The limit has room for a larger heap: set {} ({} of it) in place of {}.", s.fitting(l), s.runtime.share(), s.words())
+        }
+        (Some(s), Some(l)) => format!(
+            "The heap takes nearly all of the limit already ({} of {}): raise both together, the heap to three quarters of the limit.",
+            words::bytes(s.bytes),
+            words::bytes(l)
+        ),
+        (_, Some(l)) => {
+            let part = (l / 4 * 3) >> 20;
+            format!("If the heap is smaller than three quarters of the memory limit, let it use what is there: --max-old-space-size={part} (Node.js), -Xmx{part}m or -XX:MaxRAMPercentage=75 (Java).")
+        }
+        (Some(s), None) => format!("Allow a larger heap than {}, and set a memory limit a third above it.", s.words()),
+        (None, None) => "Allow a larger heap: --max-old-space-size (Node.js), -Xmx or -XX:MaxRAMPercentage (Java); and set a memory limit a third above it.".to_owned(),
+    };
     finding
-        .advise(format!("If the heap is smaller than three quarters of the memory limit, let it use what is there: {sized}."))
-        .advise("If it is that large already, raise heap and memory limit together, or find what fills it: a heap dump (-XX:+HeapDumpOnOutOfMemoryError, --heapsnapshot-near-heap-limit=1) names it.")
+        .advise(first)
+        .advise("Or find what fills it: a heap dump (-XX:+HeapDumpOnOutOfMemoryError, --heapsnapshot-near-heap-limit=1) names it.")
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
     let (allowed, of) = (words::bytes(setting.bytes), words::bytes(limit));
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
     let relation = if setting.bytes >= limit {
-        format!("the {} may grow to {allowed}, the memory limit is {of}", setting.runtime.word())
+        format!("the {} may grow to {allowed}, the container's memory limit is {of}", setting.runtime.word())
     } else {
         let rest = words::bytes(limit - setting.bytes);
         format!(
@@ -40,7 +40,7 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
             setting.runtime.word()
         )
     };
-    let text = format!("Killed for memory{after}: {relation} ({} in {}).", setting.text, setting.place);
+    let text = format!("Killed for memory{after}: {relation} ({}).", setting.words());
     // With another exit code the kernel took a child: whether it is the process that the setting is for, nobody says.
     let (confidence, basis) = match (crash.reason.as_str(), crash.exit_code) {
         ("OOMKilled", 137) => (Confidence::Likely, Basis::Explained),
@@ -54,18 +54,35 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
 }
 
 fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Finding {
-    let fits = limit.saturating_sub(setting.runtime.headroom(limit)) >> 20;
     let room = setting.bytes.saturating_add(setting.runtime.headroom(setting.bytes.saturating_mul(5) / 4));
-    let needed = words::bytes(room.div_ceil(256 << 20) * (256 << 20));
-    let finding = finding.advise(format!(
-        "Let the heap be at most {fits} MiB under this limit (with {} in {}), so that the rest of the process fits beside it.",
-        setting.text, setting.place
-    ));
+    let needed = words::quantity(room.div_ceil(256 << 20) * (256 << 20));
+    let text = format!(
+        "Set {}, {} of the limit, in place of {}, so that the rest of the process fits beside it.",
+        setting.fitting(limit),
+        setting.runtime.share(),
+        setting.words()
+    );
+    let finding = match set_env(case, setting, limit) {
+        Some(command) => finding.advise_command(text, command),
+        None => finding.advise(text),
+    };
     let text = format!("Or, if it needs that heap, raise the memory limit to {needed}.");
     match kubectl::set_limit(case, &format!("memory={needed}")) {
         Some(command) => finding.advise_command(text, command),
         None => finding.advise(text),
     }
+}
+
+/// The variable with the setting in it replaced, where the spec itself gives its value.
+fn set_env(case: &Case, setting: &Setting, limit: u64) -> Option<String> {
+    let value = case.container.env.iter().find(|e| e.name == setting.place)?.value.as_deref()?;
+    let wanted = setting.fitting(limit);
+    let wanted = wanted.split(" (").next()?;
+    let wanted = match wanted.strip_prefix(&format!("{}=", setting.place)) {
+        Some(size) => size.to_owned(),
+        None => value.replacen(&setting.text, wanted, 1),
+    };
+    kubectl::set_env(case, &setting.place, &wanted)
 }
 
 #[cfg(test)]
@@ -96,6 +113,20 @@ mod tests {
             let found = world(limit, name, value).diagnose();
             assert_eq!(found.reason, Reason::RuntimeHeapExceedsLimit, "{name}={value}");
             assert!(found.evidence[0].detail.starts_with(name), "{:?}", found.evidence);
+        }
+    }
+
+    #[test]
+    fn the_advice_is_the_same_setting_with_a_value_that_fits() {
+        for (name, value, wanted) in [
+            ("JAVA_OPTS", "-Xms1g -Xmx4g -XX:+UseG1GC", "JAVA_OPTS='-Xms1g -Xmx768m -XX:+UseG1GC'"),
+            ("NODE_OPTIONS", "--max-old-space-size=3072", "NODE_OPTIONS=--max-old-space-size=768"),
+            ("GOMEMLIMIT", "2GiB", "GOMEMLIMIT=921MiB"),
+            ("DOTNET_GCHeapHardLimit", "0x80000000", "DOTNET_GCHeapHardLimit=30000000"),
+        ] {
+            let found = world(1024, name, value).diagnose();
+            let command = found.remediation[0].command.as_deref().unwrap_or_default();
+            assert_eq!(command, format!("kubectl -n shop set env deployment/web -c app {wanted}"));
         }
     }
 

@@ -37,11 +37,11 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let (text, command) = raise(case, limit);
     let finding = finding
         .advise("Find what grows: take two heap profiles some time apart and compare them, or watch kubectl top pod over one run.")
-        .advise(format!("Meanwhile: {text}"))
         .but("a limit that is too small for a rare peak looks the same");
+    let text = format!("A higher limit only puts the kill off; to gain time meanwhile: {text}");
     vec![match command {
-        Some(command) => finding.advise_command("A higher limit only puts the kill off.", command),
-        None => finding,
+        Some(command) => finding.advise_command(text, command),
+        None => finding.advise(text),
     }]
 }
 

@@ -6,6 +6,7 @@ pub mod leak;
 pub mod oom;
 mod settings;
 
+use crate::diagnose::facts::{RestartPolicy, Terminated};
 use crate::diagnose::{Case, Evidence, Source, kubectl, words};
 
 const MI: u64 = 1 << 20;
@@ -40,13 +41,24 @@ fn status_evidence(case: &Case) -> Option<Evidence> {
     Some(Evidence::new(Source::ContainerStatus, text).at(crash.finished))
 }
 
+/// Killed within this many seconds it was still loading: what it needs is not known even roughly.
+const LOADING: i64 = 10;
+
 /// Advice to raise the limit: text and command.
 fn raise(case: &Case, limit: u64) -> (String, Option<String>) {
-    let to = words::bytes(raised(limit));
-    let text = format!(
-        "Raise the memory limit to {to} (half as much again as now), then watch what it really needs: kubectl -n {} top pod {} --containers",
-        case.pod.namespace, case.pod.name
-    );
+    let loading = case.crash().and_then(Terminated::ran_for).is_some_and(|s| s <= LOADING);
+    let (to, why) = if loading {
+        (limit.saturating_mul(2), "twice the limit of now, since it was killed while it was still loading")
+    } else {
+        (raised(limit), "half as much again as now")
+    };
+    let to = words::quantity(to);
+    let watch = if case.pod.restart_policy == RestartPolicy::Never {
+        "watch what it really needs while it runs".to_owned()
+    } else {
+        format!("watch what it really needs: kubectl -n {} top pod {} --containers", case.pod.namespace, case.pod.name)
+    };
+    let text = format!("Raise the memory limit to {to} ({why}), then {watch}");
     (text, kubectl::set_limit(case, &format!("memory={to}")))
 }
 

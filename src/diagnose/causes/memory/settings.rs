@@ -28,7 +28,7 @@ impl Runtime {
         match self {
             Self::Jvm => "Java heap",
             Self::Node => "JavaScript heap",
-            Self::Go => "Go memory limit",
+            Self::Go => "memory of the Go runtime",
             Self::DotNet => ".NET heap",
             Self::Cache => "cache",
         }
@@ -46,6 +46,27 @@ impl Runtime {
     }
 }
 
+impl Runtime {
+    /// How much of the limit a heap may take, by the same guides: the figure that is advised.
+    pub const fn share(self) -> &'static str {
+        match self {
+            Self::Jvm | Self::Node | Self::DotNet => "three quarters",
+            Self::Go => "nine tenths",
+            Self::Cache => "half",
+        }
+    }
+
+    /// That share of a limit, in whole MiB.
+    fn part(self, limit: u64) -> u64 {
+        let bytes = match self {
+            Self::Jvm | Self::Node | Self::DotNet => limit / 4 * 3,
+            Self::Go => limit / 10 * 9,
+            Self::Cache => limit / 2,
+        };
+        bytes / MI
+    }
+}
+
 /// One setting found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -59,6 +80,34 @@ pub struct Setting {
     pub source: Source,
     /// The heap it allows, bytes.
     pub bytes: u64,
+}
+
+impl Setting {
+    /// `-Xmx2g in JAVA_OPTS`; a variable that is a size by itself only once.
+    pub fn words(&self) -> String {
+        if self.text.starts_with(&self.place) { self.text.clone() } else { format!("{} in {}", self.text, self.place) }
+    }
+
+    /// Whether it caps the heap (`-Xms` is only where it starts).
+    pub fn is_ceiling(&self) -> bool {
+        matches!(self.runtime, Runtime::Jvm | Runtime::Node | Runtime::DotNet) && !self.text.starts_with("-Xms")
+    }
+
+    /// The same setting with a value that fits into the limit.
+    pub fn fitting(&self, limit: u64) -> String {
+        let part = self.runtime.part(limit);
+        let name = self.text.split(['=', ' ']).next().unwrap_or_default();
+        match self.runtime {
+            Runtime::Jvm if name.starts_with("-XX:MaxRAM") => "-XX:MaxRAMPercentage=75".to_owned(),
+            Runtime::Jvm if name.starts_with('-') || self.source == Source::Log => format!("-Xmx{part}m"),
+            Runtime::Jvm => format!("{name}={part}m"),
+            Runtime::Node => format!("--max-old-space-size={part}"),
+            Runtime::Go => format!("GOMEMLIMIT={part}MiB"),
+            Runtime::DotNet if name.ends_with("Percent") => format!("{name}=4B (hexadecimal: 75)"),
+            Runtime::DotNet => format!("{name}={:X} (hexadecimal: {part} MiB)", part * MI),
+            Runtime::Cache => format!("{name} to {part} MiB"),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]

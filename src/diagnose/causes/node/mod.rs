@@ -1,6 +1,8 @@
 //! The node: the same workload is healthy elsewhere, the node's own conditions say that it is broken, or it was taken away.
 
+pub mod admission;
 pub mod conditions;
+pub mod sandbox;
 pub mod siblings;
 pub mod taken;
 #[cfg(test)]

@@ -7,15 +7,13 @@ use crate::diagnose::{Finding, kubectl, words};
 pub fn startup_probe(kill: &Killed, finding: Finding) -> Finding {
     let had = kill.kill.after.unwrap_or_else(|| kill.probe.earliest_kill());
     let (need, why) = match kill.observed_start() {
-        Some(seen) if seen > 0 => {
-            (seen * 2, format!("the run that goes on now was up after {}; twice that", words::seconds(seen)))
-        }
-        _ => (had * 2, format!("it had {}; twice that", words::seconds(had))),
+        Some(seen) if seen > 0 => (seen * 2, format!("the run that goes on now was up after {}", words::seconds(seen))),
+        _ => (had * 2, format!("it had {} and was not up", words::seconds(had))),
     };
     let period = kill.probe.period.clamp(1, 10);
     let threshold = ((need + period - 1) / period).max(12);
     let text = format!(
-        "Give the start its own time with a startupProbe ({why}, so periodSeconds {period} x failureThreshold {threshold} = {}); the liveness probe waits until it passes. If it still dies, the start is slower than that: raise failureThreshold.",
+        "Give the start its own time with a startupProbe: periodSeconds {period} x failureThreshold {threshold} = {} ({why}); the liveness probe waits until it passes. If it still dies, the start is slower than that: raise failureThreshold.",
         words::seconds(period * threshold)
     );
     let command = kubectl::probe_action(&kill.probe).and_then(|action| {

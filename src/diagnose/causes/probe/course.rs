@@ -35,7 +35,7 @@ pub struct Course {
     pub lines: usize,
     /// The first line that says that it is up.
     pub ready: Option<Mark>,
-    /// The last request that it answered with 2xx or 3xx.
+    /// The last request that it answered with 2xx or 3xx, or a worker's last piece of work.
     pub served: Option<Mark>,
     /// Where it listens.
     pub listens: Vec<Listen>,
@@ -70,6 +70,8 @@ static READY: LazyLock<Regex> = LazyLock::new(|| {
         | \bstarted\ (?:\S+\ ){0,3}(?:server|listener|connector)\b
         | \b(?:tomcat|netty|jetty|undertow|httpd|apache|nginx|kestrel|puma|gunicorn)\b.{0,40}\bstarted\b
         | \bwaiting\ for\ (?:connections|requests|messages|jobs)
+        | \b(?:joined|assigned)\b.{0,30}\b(?:group|cluster|partitions?)\b | \bpartitions?\b.{0,20}\bassigned\b
+        | \b(?:consuming|subscribed)\ (?:from|to|queue|topics?)\b
         | [\]:]\s+started\s*$
         | \bup\ and\ running\b",
     )
@@ -82,6 +84,18 @@ static NOT_READY: LazyLock<Regex> = LazyLock::new(|| {
 
 static ANSWERED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?i)\b(?:GET|POST|PUT|HEAD|PATCH|DELETE|OPTIONS)\b.{1,300}?["\s:=](?:2\d\d|30\d)\b|"status(?:_?code)?":\s*"?(?:2\d\d|30\d)\b|\bstatus(?:_?code)?=(?:2\d\d|30\d)\b"#)
+        .expect("a valid pattern")
+});
+
+/// A worker's line of work done: it has no requests to answer.
+static WORKED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:processed|consumed|committed|handled|forwarded|published|delivered|acknowledged|completed)\b.{0,40}\b(?:messages?|events?|jobs?|tasks?|records?|requests?|orders?|offsets?|batch(?:es)?)\b")
+        .expect("a valid pattern")
+});
+
+/// Part of a known whole: the progress of a start, a migration, an import.
+static PROGRESS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\d\s?%|\d+\s*(?:/|of|out of)\s*\d+|\bmigrat|\brestor|\breplay|\brecover|\bfail|\berror\b")
         .expect("a valid pattern")
 });
 
@@ -155,13 +169,18 @@ pub fn read(log: &Log, started: Option<Timestamp>, ran: Option<i64>) -> Course {
         read: true,
         lines: lines.len(),
         ready: lines.iter().find(is_ready).map(|l| mark(l)),
-        served: lines.iter().rev().find(|l| ANSWERED.is_match(l)).map(|l| mark(l)),
+        served: lines.iter().rev().find(|l| is_work(l)).map(|l| mark(l)),
         listens: lines.iter().flat_map(|l| listens(l)).take(32).collect(),
         last: lines.iter().rev().find(|l| clock(l).is_some()).or(lines.last()).map(|l| mark(l)),
         starved: lines.iter().find(|l| STARVED.is_match(l)).map(|l| crate::diagnose::words::cut(l, 300)),
         java: lines.iter().take(200).any(|l| JAVA.is_match(l)),
         stop: stop.map(|i| all[i].0),
     }
+}
+
+/// A request answered with success, or a piece of a worker's work done.
+fn is_work(line: &str) -> bool {
+    ANSWERED.is_match(line) || (WORKED.is_match(line) && !PROGRESS.is_match(line))
 }
 
 /// The time of day at which the container started, by the log's clock. Where that clock is in another zone, or the log was

@@ -1,15 +1,11 @@
 //! Decides between the readings of a probe kill.
 
 use super::failure::Failure;
+use super::throttle::throttled;
 use super::{Killed, advice, misconfigured};
 use crate::diagnose::facts::ProbeAction;
 use crate::diagnose::stop::ProbeKind;
 use crate::diagnose::{Basis, Confidence, Evidence, Finding, Reason, Source, words};
-
-/// A CPU limit (thousandths of a core) so small that any program is slow under it.
-const TINY_CPU: u64 = 100;
-/// The same for a JVM, which compiles its code while it starts.
-const TINY_CPU_JAVA: u64 = 300;
 
 /// The reading that fits best.
 pub fn judge(kill: &Killed) -> Finding {
@@ -64,15 +60,18 @@ fn startup_failed(kill: &Killed) -> Finding {
 }
 
 /// ` Its log was still telling of the start: "…".`
-fn still(kill: &Killed) -> String {
+pub(super) fn still(kill: &Killed) -> String {
     match &kill.course.last {
         Some(m) if kill.starting() => format!(" It was still starting; its last line is: {}", words::cut(&m.line, 160)),
         _ => String::new(),
     }
 }
 
-fn last_line(kill: &Killed, mut finding: Finding) -> Finding {
+pub(super) fn last_line(kill: &Killed, mut finding: Finding) -> Finding {
     if let Some(m) = &kill.course.last {
+        if finding.evidence.iter().any(|e| e.detail == m.line) {
+            return finding;
+        }
         finding.evidence.push(Evidence::new(Source::Log, m.line.clone()));
     } else if kill.course.read {
         finding.evidence.push(Evidence::new(Source::Log, "it printed nothing before it was killed"));
@@ -141,6 +140,12 @@ fn strict(kill: &Killed) -> Finding {
     let finding = Finding::new(Reason::ProbeTooStrict, Confidence::Likely, kill.basis(true), text);
     let mut finding = kill.evidence(finding);
     finding.evidence.extend(kill.dependency().map(|d| Evidence::new(Source::Log, d)));
+    let finding = if kill.never_passed() && kill.dependency().is_none() {
+        advice::startup_probe(kill, finding)
+            .but("it may answer so only until its start is complete: then it needs more time")
+    } else {
+        finding
+    };
     let finding = finding
         .advise("Let the liveness probe ask an endpoint that only tells whether the process itself works (as /livez, /health/liveness), and leave checks of databases and other services to the readiness probe.")
         .but("if the program really is broken when it answers so, the probe is right");
@@ -202,9 +207,12 @@ fn never_passes(kill: &Killed) -> Finding {
     );
     let finding =
         Finding::new(Reason::ProbeMisconfigured, Confidence::Possible, kill.basis(true).min(Basis::Inferred), text);
-    kill.evidence(finding)
-        .advise("Run the probe's command by hand in the container (kubectl exec) and see what it wants.")
-        .but("the program may be up in part only")
+    let advice = if kill.failure == Failure::FileAbsent {
+        "Compare the file that the probe looks for with the one that this version of the program writes (its documentation, its log, kubectl exec … ls), and with where a volume is mounted."
+    } else {
+        "Run the probe's command by hand in the container (kubectl exec) and see what it wants."
+    };
+    kill.evidence(finding).advise(advice).but("the program may be up in part only")
 }
 
 /// A short timeout, a probe that never passed in time, or a log that shows answers that came late.
@@ -252,43 +260,4 @@ fn hangs(kill: &Killed) -> Finding {
     } else {
         finding
     }
-}
-
-/// Starved by its CPU limit: a limit that is tiny for what runs under it, or starvation in the log's own words.
-fn throttled(kill: &Killed, starting: bool) -> Option<Finding> {
-    let limit = kill.case.container.resources.cpu_limit?;
-    let starved = kill.course.starved.as_ref();
-    let tiny = limit <= TINY_CPU || (limit <= TINY_CPU_JAVA && is_java(kill));
-    let slow = matches!(kill.failure, Failure::Timeout | Failure::Refused | Failure::Status(503));
-    if !(slow && (tiny || (starved.is_some() && limit <= 1_000))) {
-        return None;
-    }
-    let what = if starting { "it was still starting under" } else { "it could not answer in time under" };
-    let text = format!(
-        "Killed by its {}{}: {what} a CPU limit of {} ({}).{}",
-        kill.name(),
-        kill.when(),
-        words::cpu(limit),
-        kill.failure.words(),
-        if starting { still(kill) } else { String::new() }
-    );
-    let basis = kill.basis(!starting);
-    let mut finding = Finding::new(Reason::CpuThrottling, Confidence::Likely, basis, text);
-    finding.evidence.push(Evidence::new(Source::PodSpec, format!("resources.limits.cpu: {}", words::cpu(limit))));
-    finding.evidence.extend(starved.map(|l| Evidence::new(Source::Log, l.clone())));
-    let finding = last_line(kill, kill.evidence(finding)).but("nothing here measures the throttling itself");
-    let finding = advice::cpu(kill, finding, limit);
-    Some(if starting { advice::startup_probe(kill, finding) } else { advice::timeout(kill, finding) })
-}
-
-fn is_java(kill: &Killed) -> bool {
-    let java = |text: &str| text.contains("-Xmx") || text.contains("-XX:") || text.contains("java");
-    kill.course.java
-        || kill.case.container.command_line().any(java)
-        || kill
-            .case
-            .container
-            .env
-            .iter()
-            .any(|e| e.name.contains("JAVA") || e.name.contains("JVM") || e.value.as_deref().is_some_and(java))
 }

@@ -10,6 +10,7 @@ mod judge;
 mod misconfigured;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use crate::diagnose::facts::{Log, LogSlot, Probe, ProbeAction, Terminated};
 use crate::diagnose::log::{Concept, Weight};

@@ -10,7 +10,15 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {
-    let told = Told::new(format!("it does not accept {} ({})", named(failure, "its arguments"), said(failure)));
+    let quote = failure.quote.to_ascii_lowercase();
+    let lacks =
+        ["required", "requires", "needs an argument", "expected at least", "missing"].iter().any(|w| quote.contains(w));
+    let what = named(failure, if lacks { "an argument" } else { "its arguments" });
+    let told = if lacks {
+        Told::new(format!("it is started without {what}, which it requires ({})", said(failure)))
+    } else {
+        Told::new(format!("it does not accept {what} ({})", said(failure)))
+    };
     let line = case.container.command_line().collect::<Vec<_>>().join(" ");
     let mut told = if line.is_empty() {
         told

@@ -2,9 +2,9 @@
 
 use super::place::{self, Place};
 use super::{Told, named, said, tell};
-use crate::diagnose::facts::VolumeSource;
+use crate::diagnose::facts::{KeyedSource, Mount, VolumeSource};
 use crate::diagnose::log::Failure;
-use crate::diagnose::{Case, Finding, Reason, Source};
+use crate::diagnose::{Case, Finding, Reason, RootCause, Source};
 
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
@@ -29,19 +29,41 @@ fn missing(case: &Case, failure: &Failure) -> Told {
         return told.advise(format!("Put the file onto the volume below {}, or correct the path.", mount.path));
     }
     let file = path.strip_prefix(mount.path.as_str()).unwrap_or(path).trim_start_matches('/');
-    keys(case, mount.volume.as_str(), told).advise(format!(
+    let mut told = keys(case, mount.volume.as_str(), told);
+    told.root = without_key(case, mount, file);
+    told.advise(format!(
         "Each key becomes a file of that name below {}: add the key {file}, or correct the path the program is told to read.",
         mount.path
     ))
 }
 
+/// The ConfigMap or Secret behind a volume.
+fn object<'a>(case: &Case<'a>, volume: &str) -> Option<(&'static str, &'a KeyedSource)> {
+    match &case.pod.volume(volume)?.source {
+        VolumeSource::ConfigMap(s) => Some(("ConfigMap", s)),
+        VolumeSource::Secret(s) => Some(("Secret", s)),
+        _ => None,
+    }
+}
+
+/// The object that should have had the file as a key; not where its keys are known and it has it (then the mount is wrong).
+fn without_key(case: &Case, mount: &Mount, file: &str) -> Option<RootCause> {
+    let (kind, source) = object(case, &mount.volume)?;
+    let keys = case.cluster.config(kind, &case.pod.namespace, &source.name)?.keys.as_ref()?;
+    let lacks = source.items.is_empty() && mount.sub_path.is_none() && !file.is_empty() && !file.contains('/');
+    (lacks && keys.iter().all(|k| k != file)).then(|| RootCause {
+        api_version: "v1".into(),
+        kind: kind.into(),
+        namespace: case.pod.namespace.clone(),
+        name: source.name.clone(),
+        workload: None,
+        summary: format!("it has no key \"{file}\""),
+    })
+}
+
 /// The keys that the mounted object has, where it is known.
 fn keys(case: &Case, volume: &str, told: Told) -> Told {
-    let (kind, source) = match case.pod.volume(volume).map(|v| &v.source) {
-        Some(VolumeSource::ConfigMap(s)) => ("ConfigMap", s),
-        Some(VolumeSource::Secret(s)) => ("Secret", s),
-        _ => return told,
-    };
+    let Some((kind, source)) = object(case, volume) else { return told };
     let object = case.cluster.config(kind, &case.pod.namespace, &source.name);
     match object.and_then(|o| o.keys.as_ref()) {
         Some(keys) => told.evidence(Source::Config, format!("{kind} {} has the keys {}", source.name, keys.join(", "))),
@@ -69,4 +91,42 @@ fn denied(case: &Case, failure: &Failure) -> Told {
     };
     told.advise("Files of ConfigMaps, Secrets and tokens belong to root: set securityContext.fsGroup of the pod to the process's group, so that they become readable for it.")
         .advise("Or widen the volume's defaultMode (0440 with fsGroup, 0444 without).")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::facts::{ConfigObject, PodVolume};
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn the_object_that_lacks_the_key_is_to_blame() {
+        let world = |keys: &[&str]| {
+            let object = ConfigObject {
+                kind: "Secret".into(),
+                namespace: "shop".into(),
+                name: "token".into(),
+                keys: Some(keys.iter().map(|k| (*k).to_owned()).collect()),
+                ..ConfigObject::default()
+            };
+            World::new()
+                .crashed(1, "Error", 1)
+                .log("FATAL: open /etc/token/oauth: no such file or directory\n")
+                .with(|w| {
+                    let source = KeyedSource { name: "token".into(), ..KeyedSource::default() };
+                    w.pod().volumes.push(PodVolume { name: "t".into(), source: VolumeSource::Secret(source) });
+                    w.container().mounts.push(Mount {
+                        volume: "t".into(),
+                        path: "/etc/token".into(),
+                        ..Mount::default()
+                    });
+                    w.cluster.configs.push(object);
+                })
+                .diagnose()
+        };
+        let found = world(&["secret"]);
+        assert_eq!(found.reason, Reason::ConfigFileNotFound);
+        assert_eq!(found.root_cause.map(|r| (r.kind, r.name)), Some(("Secret".into(), "token".into())));
+        assert_eq!(world(&["oauth"]).root_cause, None);
+    }
 }

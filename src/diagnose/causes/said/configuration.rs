@@ -9,6 +9,38 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::InvalidConfiguration, words)
 }
 
+/// (words of a wide-spread mistake, what helps against it)
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "detected for zone",
+        "The name server forwards to itself: its /etc/resolv.conf names a local stub such as 127.0.0.53. Let the kubelet use the real file (resolvConf: /run/systemd/resolve/resolv.conf), or name an upstream in the Corefile: forward . 1.1.1.1",
+    ),
+    (
+        "exists but is not empty",
+        "Use a folder below the mount point (PostgreSQL: PGDATA=/var/lib/postgresql/data/pgdata), or mount with subPath; a new disk has a lost+found folder.",
+    ),
+    (
+        "initialize the database",
+        "Run the program's migration first (a Job, an init container or the chart's hook), and look at how that ended if it ran already.",
+    ),
+    (
+        "does not exist",
+        "Create the database on that server, or correct its name in the connection URL that the program is given.",
+    ),
+    (
+        "nknown database",
+        "Create the database on that server, or correct its name in the connection URL that the program is given.",
+    ),
+];
+
+fn sentence(failure: &Failure) -> String {
+    let database = failure.quote.contains("database \"") || failure.quote.contains("nknown database");
+    match failure.subject.as_deref().filter(|_| database) {
+        Some(name) => format!("the database {name} does not exist on its server ({})", said(failure)),
+        None => format!("its configuration is not accepted: {}", said(failure)),
+    }
+}
+
 fn words(case: &Case, failure: &Failure) -> Told {
     let quote = &failure.quote;
     if quote.contains("no matches for kind") || quote.contains("could not find the requested resource") {
@@ -17,7 +49,7 @@ fn words(case: &Case, failure: &Failure) -> Told {
             Some("kubectl get crds".to_owned()),
         );
     }
-    let told = Told::new(format!("its configuration is not accepted: {}", said(failure)));
+    let told = Told::new(sentence(failure));
     let told = match failure.subject.as_deref().filter(|s| s.starts_with('/')).and_then(|p| place::mount_of(case, p)) {
         Some(mount) => told.evidence(Source::PodSpec, place::describe(case, mount)),
         None => told,
@@ -29,6 +61,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         None => told,
     };
     let told = if failure.concept == Concept::EnvMissing { told.but("the variable is set in the spec") } else { told };
+    if let Some((_, advice)) = KNOWN.iter().find(|(words, _)| quote.contains(words)) {
+        return told.advise(*advice);
+    }
     told.advise("Correct the value that the message names, and check it with the program's own validation where it has one (nginx -t, promtool check config, haproxy -c, --dry-run).")
         .advise("If it came with an upgrade, read the release notes for renamed and removed settings.")
 }

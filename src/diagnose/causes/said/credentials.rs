@@ -9,6 +9,41 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::DependencyAuthFailed, words)
 }
 
+/// (words of systems with rules of their own, what to look at)
+const KINDS: &[(&[&str], &str)] = &[
+    (
+        &[
+            "assumerole",
+            "webidentity",
+            "arn:aws",
+            "sts:",
+            "iam:",
+            "eks.amazonaws",
+            "nocredentialproviders",
+            "ec2 imds",
+            "invalidaccesskeyid",
+            "signaturedoesnotmatch",
+        ],
+        "Check the IAM role: the annotation eks.amazonaws.com/role-arn of the service account, the role's trust policy (OIDC provider, namespace and name of the service account) and its permissions.",
+    ),
+    (
+        &["host key verification", "known_hosts"],
+        "Give it the server's host key: a known_hosts file (ssh-keyscan HOST) in the Secret that is mounted.",
+    ),
+    (
+        &["publickey", "could not read from remote repository"],
+        "Check the SSH key in the Secret: right key, allowed at the server, mode 0400, and readable for the process's user.",
+    ),
+    (
+        &["workload identity", "google", "gcp", "default credentials"],
+        "Check the identity that the pod has: the service account's annotation (Workload Identity), its roles, or the mounted key file.",
+    ),
+    (
+        &["azure", "aadsts", "managed identity"],
+        "Check the identity that the pod has: workload identity labels and annotations, the federated credential, its role assignments.",
+    ),
+];
+
 fn words(case: &Case, failure: &Failure) -> Told {
     if let Some((account, verb, resource)) = rbac(failure) {
         return rbac_words(case, failure, &account, &verb, &resource);
@@ -29,8 +64,17 @@ fn words(case: &Case, failure: &Failure) -> Told {
         .take(4)
         .collect();
     let told = secrets.into_iter().fold(told, |t, s| t.evidence(Source::PodSpec, format!("env {s}")));
-    told.advise("Compare user and password (or token) that the pod is given with what the server knows; a changed Secret reaches environment variables only with a new pod.")
-        .advise("A database keeps the password of its first start on its volume: a new password in a Secret does not change it there.")
+    let quote = failure.quote.to_ascii_lowercase();
+    if let Some((_, advice)) = KINDS.iter().find(|(words, _)| words.iter().any(|w| quote.contains(w))) {
+        return told.advise(*advice);
+    }
+    let database =
+        ["password", "role \"", "user '", "login", "wrongpass", "noauth", "pg_hba"].iter().any(|w| quote.contains(w));
+    let told = told.advise("Compare user and password (or token) that the pod is given with what the server knows; a changed Secret reaches environment variables only with a new pod.");
+    if !database {
+        return told;
+    }
+    told.advise("A database keeps the password of its first start on its volume: a new password in a Secret does not change it there.")
 }
 
 /// Account, verb and resource of an API server's refusal.

@@ -19,11 +19,19 @@ fn words(case: &Case, failure: &Failure) -> Told {
         (Concept::NameNotResolved, Some(p)) => format!("the name {p} does not resolve"),
         (Concept::NameNotResolved, None) => format!("a host name does not resolve ({})", said(failure)),
         (Concept::FileMissing, _) => format!("the socket {} is not there", named(failure, "of its peer")),
+        (_, None) if socket(failure).is_some() => {
+            format!("cannot reach the socket {} ({})", socket(failure).unwrap_or_default(), said(failure))
+        }
         (_, Some(p)) => format!("cannot reach {p} ({})", said(failure)),
         (_, None) => format!("cannot reach a service that it needs ({})", said(failure)),
     };
     let told = advice(case, failure, peer.as_deref(), Told::new(sentence));
     given(case, failure, told)
+}
+
+/// A peer on this machine, reached by a socket file.
+fn socket(failure: &Failure) -> Option<&str> {
+    failure.subject.as_deref().filter(|s| s.starts_with('/'))
 }
 
 fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Told {
@@ -34,20 +42,65 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
             .advise("localhost is this pod: the server must run in another container of it, or the address must name the Service of the real server.")
             .advise("Where a sidecar serves it, start that first: make it a native sidecar (an init container with restartPolicy: Always) with a startup probe.");
     }
+    if failure.target.is_none() && socket(failure).is_some() {
+        return told.advise("A socket file is there only where its server runs and its folder is mounted: mount it (hostPath for one of the node), and check that the node has that server: nodes with containerd have no Docker.");
+    }
     let host = failure.target.as_ref().map_or("", |t| t.host.as_str());
-    let service = host.split('.').next().unwrap_or(host);
+    let (service, ns) = match service(host, ns) {
+        Some(found) => found,
+        None if host.is_empty() || is_address(host) => ("", ns.as_str()),
+        None => return outside(failure, peer.unwrap_or(host), host, told),
+    };
     let told = match failure.concept {
         Concept::NameNotResolved => told.advise_command(
             "Check the spelling of the name, and that the Service exists in that namespace (across namespaces the name is SERVICE.NAMESPACE):",
-            Some(format!("kubectl get services -A | grep -i -- '{}'", if service.is_empty() { "NAME" } else { service })),
+            (!service.is_empty()).then(|| format!("kubectl get services -A | grep -i -- '{service}'")),
         ),
-        _ if !service.is_empty() && !host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => told.advise_command(
+        _ if !service.is_empty() => told.advise_command(
             format!("Check that {} has ready endpoints, and that its pods run:", peer.unwrap_or(host)),
             Some(format!("kubectl -n {ns} get service,endpointslices -l kubernetes.io/service-name={service}")),
         ),
-        _ => told.advise(format!("Check that what listens at {} is up and that no NetworkPolicy stands between.", peer.unwrap_or("the peer"))),
+        _ => told.advise(peer.map_or_else(
+            || "Find the address in its environment, arguments or configuration; then check that the server is up and that no NetworkPolicy stands between.".to_owned(),
+            |p| format!("Check that what listens at {p} is up and that no NetworkPolicy stands between."),
+        )),
     };
     told.advise("If it only starts later than this program, let the program wait and retry, or wait for it in an init container.")
+}
+
+fn is_address(host: &str) -> bool {
+    host.contains(':') || host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// The Service that a name means, and its namespace; `None` for names from outside the cluster.
+fn service<'a>(host: &'a str, ns: &'a str) -> Option<(&'a str, &'a str)> {
+    if host.is_empty() || is_address(host) {
+        return None;
+    }
+    let parts: Vec<&str> = host.split('.').collect();
+    match parts.as_slice() {
+        [name] => Some((name, ns)),
+        [name, space] if space.len() > 3 => Some((name, space)),
+        [name, space, "svc", ..] => Some((name, space)),
+        // a pod of a StatefulSet
+        [_, name, space, "svc", ..] => Some((name, space)),
+        _ => None,
+    }
+}
+
+/// A peer that is no Service of this cluster.
+fn outside(failure: &Failure, peer: &str, host: &str, told: Told) -> Told {
+    let told = if failure.concept == Concept::NameNotResolved {
+        told.advise_command(
+            "Check the spelling of the name, and that the cluster's DNS resolves names from outside:",
+            Some(format!("kubectl run dns-test -it --rm --restart=Never --image=busybox:1.36 -- nslookup {host}")),
+        )
+    } else {
+        told.advise(format!(
+            "Check that {peer} is up and may be reached from the cluster's nodes: firewall or security group, NetworkPolicy, proxy settings."
+        ))
+    };
+    told.advise("If it is down only for a while, let the program wait and retry.")
 }
 
 /// The variable or argument that gives the address, where the spec shows it.

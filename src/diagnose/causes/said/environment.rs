@@ -1,6 +1,6 @@
 //! MissingEnvironmentVariable: a required environment variable is not set.
 
-use super::{Told, named, said, tell};
+use super::{Told, said, tell};
 use crate::diagnose::log::Failure;
 use crate::diagnose::{Case, Finding, Reason, Source};
 
@@ -14,13 +14,24 @@ fn variable(subject: &str) -> String {
     subject.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
+/// What can be the name of a variable or of a property that one fills.
+fn is_name(subject: &str) -> bool {
+    subject.len() > 1
+        && subject.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && subject.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
 fn words(case: &Case, failure: &Failure) -> Told {
-    let Some(subject) = failure.subject.as_deref() else {
+    let Some(subject) = failure.subject.as_deref().filter(|s| is_name(s)) else {
         return Told::new(format!("a variable that it needs is not set ({})", said(failure)))
             .advise("Set the variable that the message names in the container's env, or in the ConfigMap or Secret that it is filled from.");
     };
     let name = variable(subject);
-    let told = Told::new(format!("the variable {} is not set ({})", named(failure, ""), said(failure)));
+    let told = if name == subject {
+        Told::new(format!("the variable {name} is not set ({})", said(failure)))
+    } else {
+        Told::new(format!("{subject} (the variable {name}) is not set ({})", said(failure)))
+    };
     let told = match case.container.env(subject).or_else(|| case.container.env(&name)) {
         Some(env) => match &env.from {
             Some(from) => told.evidence(

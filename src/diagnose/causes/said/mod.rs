@@ -161,9 +161,9 @@ fn named(failure: &Failure, otherwise: &str) -> String {
     failure.subject.as_deref().map_or_else(|| otherwise.to_owned(), |s| words::cut(s, 120))
 }
 
-/// The quote, short enough for a summary.
+/// The quote as it goes into a sentence.
 fn said(failure: &Failure) -> String {
-    words::cut(&failure.quote, 200)
+    failure.brief.trim_end_matches(['.', ',', ':']).to_owned()
 }
 
 #[cfg(test)]

@@ -10,6 +10,19 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {
+    let image = &case.container.image;
+    let subject = failure.subject.as_deref().unwrap_or_default();
+    if failure.quote.contains(".NET") || subject.contains("', version '") {
+        let framework = subject.replace("', version '", " ");
+        let what = if framework.is_empty() { "the .NET version that it is built for" } else { &framework };
+        return Told::new(format!("{what} is not in the image ({})", said(failure)))
+            .advise(format!("Build {image} on the base image of that version (mcr.microsoft.com/dotnet/aspnet or runtime), or build the program for the version that is there."));
+    }
+    if subject.starts_with(['/', '.']) {
+        return Told::new(format!("{subject} is not in the image ({})", said(failure)))
+            .advise(format!("Look whether the build of {image} makes and copies that file (ls in the image; .dockerignore; the output folder of the build), and whether the import names it in full (Node.js ES modules need the .js extension)."))
+            .advise("If the command names it, compare the command with the image's layout and working directory.");
+    }
     let told =
         Told::new(format!("{} is not in the image ({})", named(failure, "a module that it needs"), said(failure)));
     told.advise(format!(

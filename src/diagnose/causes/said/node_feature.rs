@@ -19,5 +19,12 @@ fn words(case: &Case, failure: &Failure) -> Told {
     };
     let mut told = told;
     told.root = node::root(case, format!("it lacks what the program needs: {}", said(failure)));
+    let quote = failure.quote.to_ascii_lowercase();
+    if quote.contains("cpu") || quote.contains("avx") {
+        return told.advise("Run it on nodes whose CPU has that (virtual machines: a CPU type such as host or x86-64-v3), or take a build or version for older CPUs.");
+    }
+    if quote.contains("install") {
+        return told.advise("Install on the node what the message names (and start its service), or keep the pod on nodes that have it (nodeSelector).");
+    }
     told.advise("Load the kernel module on that node (modprobe, /etc/modules-load.d), or keep the pod away from it (nodeSelector, cordon).")
 }

@@ -11,8 +11,8 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 
 fn words(case: &Case, failure: &Failure) -> Told {
     let quote = failure.quote.to_ascii_lowercase();
-    let told = security(case, Told::new(format!("the process may not do what it needs ({})", said(failure))));
-    if ["bind", "listen", "eacces: permission denied 0.0.0.0", "make_sock"].iter().any(|w| quote.contains(w)) {
+    let told = security(case, Told::new(format!("{} ({})", what(failure, &quote), said(failure))));
+    if is_bind(&quote) {
         return told
             .advise("Ports below 1024 need root or NET_BIND_SERVICE: let it listen on a port above (8080), and leave 80 or 443 to the Service.")
             .advise("Or add the capability: securityContext.capabilities.add: [NET_BIND_SERVICE].");
@@ -33,10 +33,36 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return told.advise("Find the capability behind it (chown: CHOWN, mount: SYS_ADMIN, iptables: NET_ADMIN, mlock: IPC_LOCK, setuid: SETUID/SETGID) and add that one, or switch off what needs it.");
     }
     match failure.subject.as_deref() {
+        Some(path) if path.starts_with("/proc/") || path.starts_with("/sys/") => told.advise(format!(
+            "Only the node may write {path}: set it there (sysctl), let the program leave it alone (a setting such as conntrack.maxPerCore: 0), or run it privileged where the node itself is no container."
+        )),
         Some(path) => told
             .advise(format!("Let the image give {path} to the user that it runs as (chown in the Dockerfile; group 0 with g+w for random users of OpenShift), or mount an emptyDir there."))
             .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
         None => told.advise("Compare the user it runs as with the owner of what it touches; run as the user that the image is made for."),
+    }
+}
+
+fn is_bind(quote: &str) -> bool {
+    ["bind", "listen", "eacces: permission denied 0.0.0.0", "make_sock", "socketexception (13)", "kestrel"]
+        .iter()
+        .any(|w| quote.contains(w))
+}
+
+/// What it may not do, as far as the words tell.
+fn what(failure: &Failure, quote: &str) -> String {
+    if is_bind(quote) {
+        return "it may not listen on the port that it wants".to_owned();
+    }
+    if quote.contains("as root") {
+        return "it refuses to run as root".to_owned();
+    }
+    if quote.contains("lock memory") || quote.contains("mlock") {
+        return "it may not lock its memory".to_owned();
+    }
+    match failure.subject.as_deref() {
+        Some(path) => format!("it may not use {path}"),
+        None => "the process may not do what it needs".to_owned(),
     }
 }
 

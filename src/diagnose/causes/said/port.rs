@@ -14,7 +14,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 static PORT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:[\w.\]*]:|port:? |\()(?P<port>\d{2,5})(?:\D|$)").ok());
+    LazyLock::new(|| Regex::new(r"(?i)(?:[\w.\]*]:|\s:|port:? |\()(?P<port>\d{2,5})(?:\D|$)").ok());
 
 fn port(failure: &Failure) -> Option<u16> {
     let captures = PORT.as_ref()?.captures_iter(&failure.quote);

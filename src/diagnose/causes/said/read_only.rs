@@ -23,11 +23,20 @@ fn words(case: &Case, failure: &Failure) -> Told {
         };
     }
     if root {
-        let folder = failure.subject.as_deref().map_or("the folder that it writes to", |s| s);
+        let folder = failure.subject.as_deref().map_or("the folder that it writes to", folder);
         return told.evidence(Source::PodSpec, "readOnlyRootFilesystem: true").advise(format!(
-            "Mount an emptyDir over {folder} (often also /tmp), or set readOnlyRootFilesystem: false."
+            "Mount an emptyDir at {folder} (often also at /tmp), filled by an init container where the image has files there; or set readOnlyRootFilesystem: false."
         ));
     }
     told.but("readOnlyRootFilesystem is not set")
         .advise("Look whether the node's disk went read-only after an error (dmesg), or mount a writable volume there.")
+}
+
+/// The folder that a path lies in, as far down as a volume can well be mounted.
+fn folder(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    match path.rsplit_once('/') {
+        Some((parent, _)) if parent.len() > 1 => parent,
+        _ => path,
+    }
 }

@@ -32,12 +32,20 @@ fn words(case: &Case, failure: &Failure) -> Told {
             group.map_or_else(|| "not set".to_owned(), |g| g.to_string())
         ),
     );
-    let owner = user.map_or_else(|| "UID".to_owned(), |u| u.to_string());
+    let quote = failure.quote.to_ascii_lowercase();
+    if ["owner only", "too open", "group or world access", "invalid permissions", "bad permissions"]
+        .iter()
+        .any(|w| quote.contains(w))
+    {
+        return told.advise("The file's mode is too open, not too narrow: fsGroup adds group rights to every file at each mount. Set it to 0600 at the start (chmod in an init container), or set fsGroupChangePolicy: OnRootMismatch.");
+    }
+    let folder = mount.map_or("the folder", |m| m.path.as_str());
+    let owner = user.map_or_else(|| "the image's user (`id` in the container tells it)".to_owned(), |u| u.to_string());
     if host || group.is_some() {
         return told.advise(format!(
-            "fsGroup does not change folders of hostPath, NFS and some local provisioners: give the folder to {owner} in an init container that runs as root (chown -R {owner} PATH), or on the server."
+            "fsGroup does not change folders of hostPath, NFS and some local provisioners: give {folder} to {owner} in an init container that runs as root (chown -R), or on the server."
         ));
     }
-    told.advise(format!("Set securityContext.fsGroup of the pod to the process's group (e.g. {owner}): the kubelet then gives the volume to that group."))
+    told.advise(format!("Set securityContext.fsGroup of the pod to the process's group ({owner}): the kubelet then gives the volume to that group."))
         .advise("Where the driver does not support it, chown the folder once in an init container that runs as root.")
 }

@@ -56,8 +56,14 @@ fn is_of_this_crash(case: &Case, event: &Event) -> bool {
 /// What is wrong, out of `... failed - error: <this>`.
 fn reason_in(message: &str) -> Option<String> {
     let rest = message.split_once("failed - error: ")?.1;
-    let rest = rest.split_once(", message: \"\"").map_or(rest, |(r, _)| r);
-    Some(cut(rest.trim().trim_end_matches('.'), 200)).filter(|r| !r.is_empty())
+    // What the hook printed stands behind it once more, escaped; it counts where the error itself does not end with it.
+    let (error, printed) = rest.split_once(", message: \"").unwrap_or((rest, ""));
+    let error = error.trim().trim_end_matches([':', '.']);
+    let printed = printed.trim_end_matches(['"', '.']).replace("\\n", " ");
+    let printed = printed.trim();
+    let told = printed.is_empty() || error.contains(printed.get(..20).unwrap_or(printed));
+    let text = if told { error.to_owned() } else { format!("{error}: {printed}") };
+    Some(cut(&text, 200)).filter(|r| !r.is_empty())
 }
 
 #[cfg(test)]

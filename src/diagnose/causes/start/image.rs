@@ -59,6 +59,12 @@ static WORDS: &[(Trouble, &[&str])] = &[
 const WAITING: &[&str] =
     &["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError"];
 
+/// Whether the container waits for its image, so that what is said is about that.
+pub fn is_waited_for(case: &Case) -> bool {
+    let (reason, _) = case.waiting();
+    WAITING.contains(&reason) || matches!(reason, "InvalidImageName" | "ErrImageNeverPull")
+}
+
 /// Reads why the image is not there.
 pub fn examine(case: &Case) -> Vec<Finding> {
     let State::Waiting { reason, .. } = &case.container.status.state else { return Vec::new() };
@@ -81,7 +87,10 @@ fn tells(said: &Said) -> bool {
 
 fn pull(case: &Case, said: &[Said]) -> Finding {
     let why = said.iter().find(|s| tells(s));
-    let trouble = why.and_then(|s| trouble(s.text));
+    // An image that cannot even be inspected is no matter of the registry: the node's own store is broken.
+    let inspects = case.waiting().0 == "ImageInspectError";
+    let trouble =
+        why.and_then(|s| trouble(s.text)).filter(|t| !inspects || *t == DiskFull).or(inspects.then_some(NodeStore));
     let reason = match trouble {
         Some(Broken) => Reason::CorruptImage,
         Some(DiskFull) => Reason::DiskFull,
@@ -91,8 +100,9 @@ fn pull(case: &Case, said: &[Said]) -> Finding {
     let image = cut(&case.container.image, 120);
     let means = trouble.map_or_else(|| unknown(why), |t| means(t, &case.container.image));
     let confidence = if trouble == Some(NodeStore) { Confidence::Likely } else { Confidence::Certain };
+    let verb = if inspects { "used" } else { "pulled" };
     let mut finding =
-        Finding::new(reason, confidence, Basis::Stated, format!("The image {image} cannot be pulled: {means}."));
+        Finding::new(reason, confidence, Basis::Stated, format!("The image {image} cannot be {verb}: {means}."));
     match why {
         Some(why) => finding = finding.evidence(why.evidence()),
         None => finding = said.iter().fold(finding, |f, s| f.evidence(s.evidence())),

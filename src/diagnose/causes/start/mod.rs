@@ -4,8 +4,10 @@ pub mod config;
 pub mod exec;
 pub mod hook;
 pub mod image;
+mod mount;
 mod pull_secret;
 mod reference;
+mod shapes;
 pub mod user;
 
 #[cfg(test)]

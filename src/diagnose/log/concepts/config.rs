@@ -19,7 +19,7 @@ pub(super) const ENVIRONMENT: &[Row] = &[
     strong(
         EnvMissing,
         "environment variable",
-        r#"(?:missing|required|undefined|unset|empty|no|need|set|provide|specify|define)(?: \w+){0,3} environment variables?\W+(?:is not set\W*|named |called )?["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9_]{2,}))?"#,
+        r#"(?:missing|required|undefined|unset|empty|no|need|set|provide|specify|define)(?: \w+){0,5} environment variables?\W+(?:is not set\W*|named |called )?["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9_]{2,}))?"#,
     ),
     strong(
         EnvMissing,
@@ -65,6 +65,8 @@ pub(super) const ENVIRONMENT: &[Row] = &[
         r"(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))?.*environment variable not found",
     ),
     strong(EnvMissing, "notpresent", r"\bNotPresent\b"),
+    strong(EnvMissing, "could not be found in any config source", r"property '?(?<subject>[\w.\-]+)'? is required but"),
+    strong(EnvMissing, "in any config source", r"(?:property|value for) '?(?<subject>[\w.\-]+)'?"),
     strong(EnvMissing, "could not resolve placeholder", r"resolve placeholder '(?<subject>[^']+)'"),
     strong(EnvMissing, "could not expand value", r"could not expand value (?<subject>\w+)"),
     strong(EnvMissing, "missing `secret_key_base`", r"missing `(?<subject>secret_key_base)`"),
@@ -74,6 +76,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
     strong(EnvMissing, "undefined environment variable", ""),
     // -- images of databases and the like that ask for their password
     strong(EnvMissing, "is uninitialized and", r"(?:superuser )?password (?:option )?is not specified"),
+    strong(
+        EnvMissing,
+        "must not be empty",
+        r"(?:the )?(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+)) (?:setting|variable|option|value|key) must not be empty",
+    ),
     strong(EnvMissing, "you must specify", r"you must specify (?<subject>(?-i:[A-Z][A-Z0-9_]{3,}))"),
     strong(
         EnvMissing,
@@ -210,6 +217,16 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadArguments, "invalid initial heap size", r"(?<subject>-Xm\w\S+)"),
     strong(BadConfig, "initial heap size set to a larger value", ""),
     strong(BadConfig, "conflicting collector combinations", ""),
+    // -- what a database answers is no failure to reach it
+    strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
+    strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
+    strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "unable to validate credentials inherited", ""),
+    strong(
+        BadArguments,
+        "no ",
+        r"\bno (?:command|subcommand|arguments?|args|input files?) (?:was |were )?(?:specified|provided|given)\b",
+    ),
     // -- objects of the API that a controller needs
     strong(BadConfig, "no matches for kind", r#"no matches for kind "(?<subject>[^"]+)""#),
     strong(BadConfig, "no kind is registered for the type", ""),
@@ -231,6 +248,7 @@ pub(super) const FIRST: &[Row] = &[
 /// The rest: data, files that do not parse, values and keys.
 pub(super) const ROWS: &[Row] = &[
     // -- the data of the program
+    strong(BadData, "checksum mismatch", r"checksum mismatch for migration (?<subject>.{3,60})"),
     strong(
         BadData,
         "checksum",
@@ -246,6 +264,7 @@ pub(super) const ROWS: &[Row] = &[
         "incompatible with",
         r"(?:database files|data (?:files|directory)|version|snapshot).{0,60}incompatible with",
     ),
+    strong(BadData, "match", r"(?:doesn't|does not) match (?:the )?(?:stored|existing|saved|previous|recorded)"),
     strong(BadData, "was initialized by", r"initialized by \w+ version"),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "invalid checkpoint record", ""),
@@ -275,14 +294,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(BadData, "no such table", ""),
     strong(BadData, "doesn't exist", r"table '[\w.]+' doesn't exist"),
-    // -- a database that is not there is a wrong setting
-    strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
-    strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
     // -- does not parse
     strong(
         BadConfig,
         "yaml",
-        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}yaml|(?:parser|scanner|composer|constructor)error",
+        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]yaml|(?:parser|scanner|composer|constructor)error",
     ),
     strong(BadConfig, "while parsing a", r"while parsing a (?:block|flow)"),
     strong(BadConfig, "while scanning", r"while scanning (?:a|for)"),
@@ -292,11 +308,11 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         BadConfig,
         "toml",
-        r"toml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}toml",
+        r"\btoml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]toml",
     ),
     strong(BadConfig, "parsererror", ""),
-    strong(BadConfig, "nginx: [emerg]", ""),
-    strong(BadConfig, "[emerg]", ""),
+    weak(BadConfig, "nginx: [emerg]", ""),
+    weak(BadConfig, "[emerg]", ""),
     strong(BadConfig, "unknown directive", r#"unknown directive "?(?<subject>[^"\s]+)"#),
     strong(BadConfig, "unknown keyword", r"unknown keyword '(?<subject>[^']+)'"),
     strong(BadConfig, "is not allowed here", ""),
@@ -304,9 +320,9 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "syntax error on line", ""),
     strong(BadConfig, "invalid command '", r"invalid command '(?<subject>[^']+)'"),
     strong(BadConfig, "missing lf on last line", ""),
-    strong(BadConfig, "fatal errors found in configuration", ""),
-    strong(BadConfig, "error(s) found in configuration file", ""),
-    strong(BadConfig, "fatal config file error", ""),
+    weak(BadConfig, "fatal errors found in configuration", ""),
+    weak(BadConfig, "error(s) found in configuration file", ""),
+    weak(BadConfig, "fatal config file error", ""),
     strong(BadConfig, "bad directive or wrong number of arguments", ""),
     strong(BadConfig, "unknown variable '", r"unknown variable '(?<subject>[^']+)'"),
     strong(BadConfig, "unrecognized configuration parameter", r#"configuration parameter "(?<subject>[^"]+)""#),
@@ -314,30 +330,30 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "contains errors", r#"configuration file "(?<subject>[^"]+)" contains errors"#),
     strong(BadConfig, "invalid value for parameter", r#"parameter "(?<subject>[^"]+)""#),
     strong(BadConfig, "unknown setting [", r"unknown setting \[(?<subject>[^\]]+)\]"),
-    strong(
+    weak(
         BadConfig,
         "config",
         r"\b(?:invalid|bad|wrong|malformed|incorrect|illegal|unsupported|unknown|incomplete|inconsistent|improper\w*|conflicting|broken|missing(?: required)?) (?:\w+ ){0,3}config\w*",
     ),
-    strong(
+    weak(
         BadConfig,
         "config",
         r"config\w*\b(?: \w+){0,3}\W{0,3} (?:is |are |was |were |has |contains? )?(?:not valid|invalid|malformed|incorrect|wrong|missing|incomplete|unsupported|error|fail)",
     ),
-    strong(
+    weak(
         BadConfig,
         "config",
         r"(?:error|fail\w*|could not|cannot|can't|unable|problem|exception)(?: \w+){0,3} (?:to )?(?:load|read|pars|decod|unmarshal|process|validat|init|open|get|creat|build|resolv|apply|render)\w*(?: \w+){0,4} config",
     ),
-    strong(
+    weak(
         BadConfig,
         "config",
         r"config\w*(?:[ _.\-]\w+){0,2}\W{0,2} ?(?:validation|parse?|parsing|load\w*|read\w*|syntax)? ?(?:error|fail(?:ed|ure))",
     ),
-    strong(BadConfig, "configurationerror", ""),
-    strong(BadConfig, "configurationexception", ""),
-    strong(BadConfig, "configexception", ""),
-    strong(BadConfig, "configerror", ""),
+    weak(BadConfig, "configurationerror", ""),
+    weak(BadConfig, "configurationexception", ""),
+    weak(BadConfig, "configexception", ""),
+    weak(BadConfig, "configerror", ""),
     strong(BadConfig, "improperlyconfigured", ""),
     strong(BadConfig, "misconfigur", ""),
     strong(BadConfig, "configuration property", ""),
@@ -351,7 +367,40 @@ pub(super) const ROWS: &[Row] = &[
         "connection string",
         r"connection string.{0,60}(?:not|invalid|null|empty|missing|malformed)|(?:invalid|missing|no|empty|malformed|parse).{0,40}connection string",
     ),
+    strong(BadConfig, "connectionstring", r"connectionstring\b.{0,60}(?:not|null|empty|invalid|missing)"),
     strong(BadConfig, "format of the initialization string", ""),
+    // -- a setting that was left out, or does not fit, in plain words
+    strong(
+        BadConfig,
+        "no ",
+        r"\bno (?:valid |default )?(?<subject>[\w.\-]+(?: [\w.\-]+){0,3}?)(?: was| were| is| are| has been)? (?:provided|specified|given|configured|defined|supplied)\b",
+    ),
+    strong(
+        BadConfig,
+        "must",
+        r"\bmust (?:not )?be (?:a|an|at least|at most|between|greater|less|larger|smaller|in the range|positive|either|one of|equal|unique|set to)\b",
+    ),
+    strong(
+        BadConfig,
+        "length",
+        r"(?<subject>\w+) length (?:should|must|has to) be|(?:must|should) have (?:a length|at least)",
+    ),
+    strong(BadConfig, "can be marked as", r"only one .{1,60} can be"),
+    strong(BadConfig, "validat", r"(?:error|fail(?:ed|ure)?|unable|could not)(?: to| while| in| when)? validat\w*"),
+    strong(
+        BadConfig,
+        "exists but is not empty",
+        r#"(?:directory|folder|path) "?(?<subject>/[\w./\-]+)"?.{0,20}exists but is not empty"#,
+    ),
+    strong(BadConfig, "not assigned", r"(?<subject>\w+(?: \w+)?) (?:is |was )?not assigned"),
+    strong(BadConfig, "detected for zone", ""),
+    strong(BadConfig, "insecure", r"(?:refus\w+ to|will not|cannot|won't|must not).{0,40}insecure \W?(?<subject>\w+)"),
+    weak(BadConfig, "refusing to start", ""),
+    weak(BadConfig, "will not start", ""),
+    weak(BadConfig, "detect", r"(?:could ?n[o']t|cannot|can't|unable to|failed to)(?: \w+)? (?:auto-?)?detect\b"),
+    weak(BadConfig, "determine", r"(?:could ?n[o']t|cannot|can't|unable to|failed to) determine\b"),
+    weak(BadConfig, "initialize the database", r"(?:need|have|must) to initialize the database"),
+    weak(BadConfig, "failed to post process the configuration", ""),
     strong(BadConfig, "value cannot be null", r"parameter '(?<subject>[\w]+)'"),
     strong(BadConfig, "validationerror", r"validation ?errors?(?: for (?<subject>\w+))?"),
     strong(BadConfig, "validation error", r"validation errors? for (?<subject>\w+)"),
@@ -372,7 +421,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "looking for beginning of", ""),
     strong(BadConfig, "expecting value: line", ""),
     strong(BadConfig, "unexpected end of json", ""),
-    strong(BadConfig, "error loading configuration", ""),
+    weak(BadConfig, "error loading configuration", ""),
     strong(BadConfig, "illegal char", ""),
     strong(BadConfig, "error parsing", r"error (?:while )?parsing (?:\w+ )?(?<subject>[\w./\-]+)"),
     strong(BadConfig, "failed to parse", r"failed to parse (?:the )?(?<subject>[\w./\- ]{2,60})"),
@@ -472,7 +521,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "unable to load in-cluster configuration", ""),
     strong(BadConfig, "invalid configuration: no configuration has been provided", ""),
     strong(BadConfig, "errinvalidconfig", ""),
-    strong(BadConfig, "bad config", ""),
+    weak(BadConfig, "bad config", ""),
     strong(BadConfig, "invalid or missing", ""),
     strong(BadConfig, "invalid reference", ""),
     strong(BadConfig, "unknown type", r"unknown type:? "),

@@ -105,6 +105,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(FileMissing, "the system cannot find the", ""),
     strong(FileMissing, "file not found", ""),
     strong(FileMissing, "file does not exist", ""),
+    strong(FileMissing, "file is missing", r"(?<subject>[\w./\-]+) file is missing"),
     strong(FileMissing, "directory does not exist", ""),
     strong(FileMissing, "directory not found", ""),
     strong(FileMissing, "path does not exist", ""),

@@ -9,6 +9,11 @@ use crate::diagnose::log::Concept::{
 pub(super) const ROWS: &[Row] = &[
     // -- the node's kernel or hardware
     strong(NodeFeature, "missing kernel module", ""),
+    strong(
+        NodeFeature,
+        "installed on ",
+        r"(?:make sure|ensure|please|not|must be|needs? to be|have)\b.{0,80}\binstalled on (?:the |this |your )?(?:host|node)s?\b",
+    ),
     strong(NodeFeature, "do you need to insmod", ""),
     strong(NodeFeature, "your kernel needs to be upgraded", ""),
     strong(NodeFeature, "modprobe", r"modprobe: .*(?:not found|can't|could not|fatal|failed)"),

@@ -85,6 +85,8 @@ pub(crate) struct Meaning {
     pub host: Option<String>,
     /// Captured port.
     pub port: Option<u16>,
+    /// The byte of the line where the wording begins.
+    pub at: usize,
 }
 
 struct Compiled {
@@ -124,23 +126,30 @@ const MAX_LINE: usize = 2000;
 pub(crate) fn classify(line: &str) -> Option<Meaning> {
     let line = super::text::head(line, MAX_LINE);
     let compiled = COMPILED.as_ref()?;
-    let mut candidates: Vec<usize> = Vec::new();
+    let mut candidates: Vec<(usize, usize)> = Vec::new();
     for hit in compiled.needles.find_overlapping_iter(line) {
-        candidates.extend(&compiled.rows_of[hit.pattern().as_usize()]);
+        candidates.extend(compiled.rows_of[hit.pattern().as_usize()].iter().map(|row| (*row, hit.start())));
     }
     candidates.sort_unstable();
-    candidates.dedup();
-    candidates.into_iter().find_map(|i| {
+    candidates.dedup_by_key(|(row, _)| *row);
+    let mut matching = candidates.into_iter().filter_map(|(i, at)| {
         let (row, regex) = &compiled.rows[i];
         if row.pattern.is_empty() {
-            return Some(meaning(row, line, None));
+            return Some(meaning(row, line, at, None));
         }
         let captures = regex.get_or_init(|| pattern(row.pattern)).as_ref()?.captures(line.as_bytes())?;
-        Some(meaning(row, line, Some(&captures)))
-    })
+        Some(meaning(row, line, at, Some(&captures)))
+    });
+    let first = matching.next()?;
+    if first.strength != Strength::Weak || first.concept != Concept::BadConfig {
+        return Some(first);
+    }
+    // "config error: x is required": the rest of the line says which
+    let telling = matching.find(|m| m.concept == first.concept && m.strength == Strength::Strong);
+    Some(telling.unwrap_or(first))
 }
 
-fn meaning(row: &Row, line: &str, captures: Option<&regex::bytes::Captures>) -> Meaning {
+fn meaning(row: &Row, line: &str, at: usize, captures: Option<&regex::bytes::Captures>) -> Meaning {
     let group = |name: &str| {
         let m = captures?.name(name)?;
         let text = line.get(m.range())?.trim().trim_matches(['"', '\'', '`']);
@@ -152,13 +161,14 @@ fn meaning(row: &Row, line: &str, captures: Option<&regex::bytes::Captures>) -> 
         subject: group("subject"),
         host: group("host"),
         port: group("port").and_then(|p| p.parse().ok()),
+        at,
     }
 }
 
 /// Words by which a person sees that a line complains, although no row knows its wording.
 static COMPLAINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:error|failed|failure|fatal|cannot|can't|could not|couldn't|unable to|invalid|not found|missing|denied|refused|exception|panic|abort(?:ed|ing)?|unknown|unexpected|unsupported|must|required|illegal)\b",
+        r"\b(?:error|failed|failure|fatal|cannot|can't|could not|couldn't|unable to|invalid|not found|missing|denied|refused|exception|panic|abort(?:ed|ing)?|unknown|unexpected|unsupported|must|required|illegal|refus(?:es?|ed|ing)|already (?:running|exists|started|locked|in use))\b",
     )
 });
 

@@ -65,7 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "could not load file or assembly", r"file or assembly '(?<subject>[^,']+)"),
     strong(ModuleMissing, "typeloadexception", ""),
     strong(ModuleMissing, "you must install or update .net", ""),
-    strong(ModuleMissing, "framework: '", r"framework: '(?<subject>[^']+)', version"),
+    strong(ModuleMissing, "framework", r"framework:? '(?<subject>[^']+', version '[^']+)'"),
     strong(ModuleMissing, "it was not possible to find any compatible framework version", ""),
     strong(ModuleMissing, "an assembly specified in the application dependencies manifest", ""),
     strong(ModuleMissing, "an error occurred while resolving module dependencies", ""),

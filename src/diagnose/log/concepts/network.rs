@@ -320,6 +320,12 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "cannot assign requested address", r"(?:bind|listen).{0,80}cannot assign requested address"),
     strong(BadConfig, "eaddrnotavail", r"(?:bind|listen).{0,80}eaddrnotavail|eaddrnotavail.{0,80}(?:bind|listen)"),
     // -- peers
+    strong(CannotConnect, "cannot connect to the docker daemon", r"at unix://(?<subject>/[\w./\-]+\.sock)"),
+    strong(
+        CannotConnect,
+        "dial unix",
+        r"dial unix (?<subject>/[\w./\-]+): connect: (?:no such file|connection refused)",
+    ),
     strong(CannotConnect, "econnrefused", r"econnrefused (?<host>[\d.]+|[\w.\-]+):(?<port>\d+)"),
     strong(CannotConnect, "econnrefused", ""),
     strong(CannotConnect, "connection refused", ""),
@@ -410,6 +416,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "cannotgetjdbcconnection", ""),
     strong(CannotConnect, "no healthy upstream", ""),
     strong(CannotConnect, "upstream connect error", ""),
+    // -- an object of the API that stands for a peer
+    strong(CannotConnect, "services \"", r#"\b(?:services|endpoints|endpointslices) "(?<host>[^"]+)" not found"#),
     strong(CannotConnect, "no endpoints available for service", r#"service "?(?<host>[\w.\-]+)"#),
     strong(CannotConnect, "503 service", r"503 service (?:temporarily )?unavailable"),
     strong(CannotConnect, "502 bad gateway", ""),

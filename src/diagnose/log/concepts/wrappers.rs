@@ -47,6 +47,9 @@ pub(super) const HARMLESS: &[Row] = &[
 pub(super) const ROWS: &[Row] = &[
     wrapper("rake aborted!", ""),
     wrapper("exiting", ""),
+    wrapper("invalid config, exiting", ""),
+    wrapper("for more details run the same command", ""),
+    wrapper("reason: worker failed to boot", ""),
     wrapper("giving up", ""),
     wrapper("gave up", ""),
     wrapper("aborting", ""),

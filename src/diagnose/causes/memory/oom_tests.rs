@@ -1,0 +1,73 @@
+use super::*;
+use crate::diagnose::testing::{World, at};
+
+fn limited(world: World) -> World {
+    world.with(|w| {
+        w.container().resources.memory_limit = Some(256 * MI);
+        w.container().resources.memory_request = Some(128 * MI);
+    })
+}
+
+#[test]
+fn the_kubelets_word_is_certain() {
+    let found = limited(World::new().crashed(137, "OOMKilled", 200)).diagnose();
+    assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Certain));
+    assert!(found.summary.contains("256Mi, 3 min 20 s after its start"), "{}", found.summary);
+    let command = found.remediation[0].command.as_deref();
+    assert_eq!(command, Some("kubectl -n shop set resources deployment/web -c app --limits=memory=384Mi"));
+    assert!(found.evidence.iter().any(|e| e.detail.contains("OOMKilled")));
+}
+
+#[test]
+fn a_childs_oom_shows_with_the_parents_exit_code() {
+    let found = limited(World::new().crashed(9, "OOMKilled", 20)).diagnose();
+    assert_eq!(found.reason, Reason::MemoryLimitExceeded);
+    assert!(found.summary.contains("exited 9"), "{}", found.summary);
+}
+
+#[test]
+fn a_sticky_oom_is_not_the_reason_of_a_graceful_stop() {
+    let world = limited(World::new().crashed(143, "OOMKilled", 9000)).with(|w| w.pod().deleting = Some(at(8990)));
+    assert!(world.examine(examine).is_empty());
+}
+
+#[test]
+fn a_sigkill_with_a_limit_and_no_other_reason_is_possibly_memory() {
+    let found = limited(World::new().crashed(137, "Error", 200)).diagnose();
+    assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Possible));
+    assert!(World::new().crashed(137, "Error", 200).examine(examine).is_empty());
+}
+
+#[test]
+fn a_shell_tells_of_its_child() {
+    for line in [
+        "/start.sh: line 12:    34 Killed                  java -jar app.jar",
+        "Killed",
+        "[2026-01-01 10:00:00 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL! Perhaps out of memory?",
+        "LOG:  server process (PID 71) was terminated by signal 9: Killed",
+    ] {
+        let found = limited(World::new().crashed(137, "Error", 20).log(line)).examine(examine);
+        assert_eq!((found[0].confidence, found[0].basis), (Confidence::Likely, Basis::Inferred), "{line}");
+    }
+}
+
+#[test]
+fn a_node_out_of_memory_is_not_the_containers_limit() {
+    let world = limited(World::new().crashed(137, "Error", 20))
+        .event("SystemOOM", "System OOM encountered, victim process: java, pid: 4711", 19)
+        .with(|w| {
+            let e = w.cluster.events.last_mut().expect("an event");
+            (e.kind, e.object, e.uid, e.container) = ("Node".into(), "node-1".into(), "node-1".into(), None);
+        });
+    assert_eq!(world.diagnose().reason, Reason::NodePressureEviction);
+}
+
+#[test]
+fn a_sandbox_that_does_not_fit_into_the_limit() {
+    let world = World::new().waiting("ContainerCreating", "").event("FailedCreatePodSandBox",
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = … container init was OOM-killed (memory limit too low?)", 3)
+        .with(|w| { w.container().resources.memory_limit = Some(2 * MI); w.cluster.events[0].container = None; });
+    let found = world.diagnose();
+    assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Certain));
+    assert!(found.remediation[0].text.contains("unit"), "{:?}", found.remediation);
+}

@@ -1,0 +1,78 @@
+//! Pods that failed for good, and which of them are of no importance now.
+
+use crate::diagnose::facts::{
+    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, WorkloadFacts, seconds_between,
+};
+
+use super::detect::{Noticed, Policy, end_of, is_crash, is_expected, pod_failed};
+use super::stuck;
+
+/// A pod that failed for good.
+pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
+    if is_made_good(pod, cluster, now, policy) {
+        return Vec::new();
+    }
+    let crashed = |c: &&Container| match &c.status.state {
+        State::Terminated(end) => is_crash(pod, c, end),
+        _ => false,
+    };
+    let by_kubelet = matches!(pod.reason.as_deref(), Some("Evicted" | "DeadlineExceeded" | "Preempting" | "NodeLost"));
+    if by_kubelet || is_shutdown(pod) {
+        let named = pod
+            .message
+            .as_deref()
+            .and_then(|m| pod.containers.iter().find(|c| m.contains(&format!("ontainer {} ", c.name))));
+        let running = pod.containers.iter().find(|c| crashed(c) && c.kind == ContainerKind::Regular);
+        let any = || pod.containers.iter().find(crashed);
+        let one = named.or(running).or_else(any).or_else(|| stuck::main_container(pod));
+        return one.map(|c| vec![pod_failed(pod, c)]).unwrap_or_default();
+    }
+    let mut found: Vec<&Container> = pod.containers.iter().filter(crashed).collect();
+    // The kubelet ends sidecars once the others are done: their exit code is its doing.
+    if found.iter().any(|c| c.kind != ContainerKind::Sidecar) {
+        found.retain(|c| c.kind != ContainerKind::Sidecar);
+    }
+    if found.is_empty()
+        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if is_expected(pod, t)))
+    {
+        found.extend(stuck::main_container(pod));
+    }
+    found.into_iter().map(|c| pod_failed(pod, c)).collect()
+}
+
+/// A failed pod of no importance now: its Job completed, a later pod of the same workload did what this one could not,
+/// or a node shutdown took it and its controller has replaced it.
+fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> bool {
+    let owner = pod.controller.as_ref();
+    let job_done = cluster.workloads.iter().filter(|w| w.namespace == pod.namespace && is_complete_job(w)).any(|w| {
+        let own = owner.is_some_and(|o| o.kind == "Job" && o.name == w.workload.name);
+        let later = w.created > pod.created
+            && w.controller.as_ref().is_some_and(|c| c.kind == "CronJob" && c.name == pod.workload.name);
+        own || later
+    });
+    if job_done || (is_shutdown(pod) && owner.is_some() && pod.restart_policy == RestartPolicy::Always) {
+        return true;
+    }
+    let is_ready = |p: &Pod| p.phase == "Running" && p.condition("Ready").is_some_and(|c| c.status == "True");
+    let ended = pod.containers.iter().filter_map(|c| end_of(c)?.finished).max().or(pod.start_time);
+    // In files a failed pod is of interest for longer: nobody saw it when it happened.
+    let over = policy.resolve_after.max(policy.slow_loop);
+    let old = ended.and_then(|t| seconds_between(t, now)).is_some_and(|s| s > over);
+    owner.is_some()
+        && cluster.pods.iter().any(|p| {
+            p.namespace == pod.namespace
+                && p.workload == pod.workload
+                && p.created > pod.created
+                && (p.phase == "Succeeded" || (old && is_ready(p)))
+        })
+}
+
+fn is_complete_job(w: &WorkloadFacts) -> bool {
+    let done = |c: &Condition| matches!(c.kind.as_str(), "Complete" | "SuccessCriteriaMet") && c.status == "True";
+    w.workload.kind == "Job" && w.conditions.iter().any(done)
+}
+
+/// The kubelet ended the pod because its node went down (reasons of different versions).
+fn is_shutdown(pod: &Pod) -> bool {
+    matches!(pod.reason.as_deref(), Some("Terminated" | "Shutdown" | "NodeShutdown"))
+}

@@ -132,6 +132,7 @@ fn a_crash_that_an_earlier_life_could_not_look_at_is_looked_at() {
     assert!(!next.see(&sighting("a", &[0]), at(40)).look);
     assert!(next.see(&sighting("c", &[5]), at(40)).look);
     next.explain("1/Error", verdict("Segfault"), at(41));
+    next.look_over("1/Error");
     let status = next.render(at(41), TIMES).unwrap();
     assert_eq!(status.history[0].reason, "Segfault");
     assert_eq!(status.history[1].reason, "UnknownError", "what was known stays");

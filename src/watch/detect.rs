@@ -155,7 +155,8 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
                 crash: last.map_or_else(|| format!("{}/{}/{reason}", pod.uid, c.name), |end| crash_id(pod, c, end)),
                 at: last.and_then(|end| end.finished).or(pod.start_time).or(pod.created),
             }),
-        State::Terminated(end) => (is_crash(pod, c, end) && !is_ended_sidecar(pod, c)).then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
+        State::Terminated(end) => (is_crash(pod, c, end) && !is_ended_sidecar(pod, c))
+            .then(|| noticed(pod, c, Trigger::Terminated, Some(end))),
         State::Running { .. } if last.is_none() => {
             restarts_unrecorded(pod, c, cluster).then(|| noticed(pod, c, Trigger::Restarted, None))
         }

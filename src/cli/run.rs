@@ -182,6 +182,12 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::infer().await.context("no cluster: neither a kubeconfig nor a service account was found")?;
     let client = client(config.clone(), Some(args.requests_per_second))?;
     let (stop, stopped) = watch::channel(false);
+    // Nobody is ready before its first word: a standby once it has asked for the lease, a leader once it has read the pods.
+    if args.no_leader_election {
+        health.bad("watch", "the first list of pods is still being read");
+    } else {
+        health.bad("lease", "the lease has not been asked for yet");
+    }
     let serving = tokio::spawn(health::serve(args.listen, health.clone(), metrics.clone()));
     let (failures, refused) = (metrics.evidence_failures.clone(), health.clone());
     let reader = Reader::new(client.clone(), args.request_timeout).config_maps(args.read_configmaps).on_miss(Arc::new(
@@ -210,12 +216,11 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let election = args.election(&config, &leader);
     let leading = async {
-        match &election {
-            Some(election) => election.run(stopped, |ended| leader.lead(ended)).await,
-            None => {
-                metrics.leader.set(1);
-                leader.lead(stopped).await;
-            }
+        if let Some(election) = &election {
+            election.run(stopped, |ended| leader.lead(ended)).await;
+        } else {
+            metrics.leader.set(1);
+            leader.lead(stopped).await;
         }
     };
     tokio::pin!(leading);

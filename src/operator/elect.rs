@@ -51,7 +51,7 @@ impl Election {
             while !*stop.borrow() {
                 tokio::select! {
                     _ = stop.wait_for(|s| *s) => break,
-                    led = leading.wait_for(|l| *l) => if led.is_err() { break },
+                    won = leading.wait_for(|l| *l) => if won.is_err() { break },
                 }
                 self.term(stop.clone(), leading.clone(), &lead).await;
             }

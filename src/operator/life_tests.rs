@@ -96,7 +96,9 @@ fn whoever_tells_first_the_story_is_the_same() {
     let tell = |order: [&str; 2]| {
         let mut book = book();
         let e = entry(&mut book);
-        order.map(|pod| e.incident.see(&sighting(pod, &[7]), at(8)));
+        for pod in order {
+            e.incident.see(&sighting(pod, &[7]), at(8));
+        }
         e.incident.explain("1/Error", verdict("UnknownError"), at(9));
         e.incident.render(at(9), TIMES).unwrap()
     };

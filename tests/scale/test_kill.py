@@ -3,6 +3,7 @@ pod in another namespace. In the end both must have written the same.
 
 The seed is printed; KILL_SEED repeats a run.
 """
+import itertools
 import os
 import random
 import threading
@@ -53,9 +54,9 @@ class Twins:
     def live(self, seed, stop):
         """Runs, crashes, is restarted at once or after a back-off. The operator is away for a second or two at a time; two
         crashes of one container within that are more than a pod's status can tell."""
-        dice = random.Random(seed)
+        dice, turns = random.Random(seed), itertools.cycle(self.containers)
         while not stop.wait(dice.uniform(6, 9)):
-            container = dice.choice(self.containers)
+            container = next(turns)
             self.crash(container)
             stop.wait(dice.choice((0.2, dice.uniform(2, 4))))
             self.restart(container)
@@ -117,6 +118,7 @@ class Kill(unittest.TestCase):
         except AssertionError:
             calm, storm = self.rows(CALM), self.rows(STORM)
             self.assertEqual(sorted(calm), sorted(storm))
+            self.assertEqual(len(calm), 5 + KILLS // 4, sorted(calm))
             self.maxDiff = None
             for name in calm:
                 with self.subTest(name):

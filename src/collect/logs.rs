@@ -54,6 +54,7 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
         return Found::default();
     }
     let mut silent = None;
+    let mut doubtful = None;
     let mut why = "no log of this run is left".to_owned();
     for (i, slot) in slots.into_iter().enumerate() {
         if i > 0 && slots[0] == slot {
@@ -62,11 +63,16 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
         match read(reader, pod, container, slot).await {
             Ok((bytes, cut)) => match belongs(&bytes, end) {
                 Belongs::ToCrash => return Found { log: Some((key(pod, container, slot), bytes, cut)), gap: None },
+                // The next run may have begun within the slack: its first lines must not stand for the whole of this one.
+                Belongs::Perhaps => doubtful = doubtful.or(Some((slot, bytes, cut))),
                 Belongs::Empty => silent = silent.or(Some(slot)),
                 Belongs::Elsewhere => {}
             },
             Err(miss) => why = miss.why,
         }
+    }
+    if let Some((slot, bytes, cut)) = doubtful {
+        return Found { log: Some((key(pod, container, slot), bytes, cut)), gap: None };
     }
     match silent {
         Some(slot) => Found { log: Some((key(pod, container, slot), Vec::new(), false)), gap: None },
@@ -97,6 +103,8 @@ fn key(pod: &Pod, container: &Container, slot: LogSlot) -> LogKey {
 #[derive(Debug, PartialEq, Eq)]
 enum Belongs {
     ToCrash,
+    /// It begins in the seconds after the end.
+    Perhaps,
     Empty,
     Elsewhere,
 }
@@ -117,7 +125,12 @@ fn belongs(bytes: &[u8], end: &Terminated) -> Belongs {
     let after = end.finished.is_some_and(|f| first.as_second() > f.as_second() + SLACK_SECONDS);
     let last = times.next_back().unwrap_or(first);
     let before = end.started.is_some_and(|s| last.as_second() < s.as_second() - SLACK_SECONDS);
-    if after || before { Belongs::Elsewhere } else { Belongs::ToCrash }
+    let late = end.finished.is_some_and(|f| first.as_second() > f.as_second());
+    match (after || before, late) {
+        (true, _) => Belongs::Elsewhere,
+        (false, true) => Belongs::Perhaps,
+        (false, false) => Belongs::ToCrash,
+    }
 }
 
 fn stamp(line: &[u8]) -> Option<Timestamp> {
@@ -189,7 +202,7 @@ mod tests {
         let log = |t: &str| format!("{t} hello\n{t} world\n");
         for (time, expected) in [
             ("2026-01-01T10:00:00.500000000Z", Belongs::ToCrash),
-            ("2026-01-01T10:00:06.100000000Z", Belongs::ToCrash),
+            ("2026-01-01T10:00:06.100000000Z", Belongs::Perhaps),
             ("2026-01-01T10:00:09.100000000Z", Belongs::Elsewhere),
             ("2026-01-01T09:59:00.000000000Z", Belongs::Elsewhere),
         ] {

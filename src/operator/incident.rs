@@ -226,7 +226,9 @@ impl Incident {
             None if !fresh.is_empty() || self.explained.is_empty() || unnamed() => (true, false),
             None => (reworded(), reworded()),
         };
-        let count = explained.map(|e| e.verdict.clone()).map(|v| self.count(&s.signature, &v)).unwrap_or_default();
+        // Where a look is due, its end is the time to count.
+        let settled = explained.filter(|_| !look).map(|e| e.verdict.clone());
+        let count = settled.map(|v| self.count(&s.signature, &v)).unwrap_or_default();
         let new = fresh.len();
         if new_words {
             self.reworded = Some(now);

@@ -217,7 +217,16 @@ fn slow(kill: &Killed) -> bool {
         .and_then(|m| m.at)
         .zip(kill.streak_start())
         .is_some_and(|(last, start)| last + kill.probe.period <= start && kill.course.lines >= 10);
-    kill.never_passed() || (kill.probe.timeout <= 2 && !went_silent)
+    kill.never_passed() || (kill.probe.timeout <= 2 && !went_silent && !all_at_once(kill))
+}
+
+/// No failure came alone: each was one of the row that killed. Answers that are slow under load fail now and then before that;
+/// a program that hangs answers in time until it does not answer at all.
+fn all_at_once(kill: &Killed) -> bool {
+    let counts = kill.kill.failure.zip(kill.kill.killing).map(|(f, k)| (i64::from(f.count), i64::from(k.count)));
+    counts.is_some_and(|(failed, kills)| {
+        kill.probe.failure_threshold >= 2 && failed <= kills * kill.probe.failure_threshold
+    })
 }
 
 fn too_slow(kill: &Killed) -> Finding {

@@ -44,6 +44,7 @@ const TROUBLE: &[&str] = &[
     "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known",
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
+    "exceed",
     "environment variable", "already running", "provide",
 ];
 
@@ -178,6 +179,11 @@ fn marks(records: &[Record], lines: &[&str], found: &[Found], first_line: usize)
         let failed = found.iter().find(|f| f.record == index);
         if hit(&SHUTDOWN, head) && failed.is_none_or(|f| f.strength <= Strength::Wrapper) {
             marks.shutdown.push(line);
+            let lower = head.to_ascii_lowercase();
+            if ["signal", "sigterm", "sigint", "interrupt", "received ", "requested"].iter().any(|w| lower.contains(w))
+            {
+                marks.asked.push(line);
+            }
         } else if failed.is_none() && hit(&SUCCESS, head) && !hit(&NEGATED_SUCCESS, head) {
             marks.success.push(line);
         } else if failed.is_none() && !is_noise(head) {

@@ -27,6 +27,7 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?:level|lvl)=\w+\s".to_owned(),
         r"\[[\w#@.:/\- ]{0,60}\]\s?:?".to_owned(),
         r"<\d[\d.]*>".to_owned(),
+        r"\{[\w\-]*\} <\w+>".to_owned(),
         r"\((?:main|\d+)\)".to_owned(),
         r"\d+#\d+:".to_owned(),
         r"\d{1,6} (?:\[[\w\-]{1,20}\] ?){1,4}".to_owned(),

@@ -2,10 +2,12 @@
 
 use super::Target;
 
+mod about;
 mod analyse;
 mod brief;
 mod concepts;
 mod excerpt;
+mod lines;
 mod parts;
 mod records;
 mod severity;

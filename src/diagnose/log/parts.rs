@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use super::about::{is_network, peer, subject_near};
 use super::analyse::{hit, is_suspect};
 use super::concepts::{self, Meaning, Strength, pattern};
 use super::records::{self, Kind, Record};
 use super::severity::{self, Severity};
 use super::structured;
 use super::terminal::Found;
-use super::{Concept, brief, subject, target, text};
-use crate::diagnose::Target;
+use super::{Concept, brief, target, text};
 
 /// Longest quote, bytes.
 pub(super) const MAX_QUOTE: usize = 400;
@@ -37,6 +37,18 @@ pub(super) fn examine(record: &Record, lines: &[&str], known: &mut HashMap<Strin
     let (parts, kind) = match &structured {
         Some(_) => (inner.as_slice(), inner_kind(&inner)),
         None => (own, record.kind),
+    };
+    // the message of a Rust panic is one text, however many lines it has
+    let message;
+    let panicked: [&str; 2];
+    let parts = match parts {
+        [head, rest @ ..] if rest.len() > 1 && head.contains(" panicked at ") && head.trim_end().ends_with(':') => {
+            let said = rest.iter().take_while(|l| !l.starts_with("note: ") && !l.starts_with("stack backtrace"));
+            message = said.map(|l| l.trim()).collect::<Vec<_>>().join(" ");
+            panicked = [head, &message];
+            &panicked
+        }
+        _ => parts,
     };
     let read = Read { parts, kind, structured: structured.is_some(), level: record.severity };
     let Some((at, meaning)) = read.best(known) else {
@@ -142,6 +154,10 @@ impl Read<'_> {
             if best.as_ref().is_none_or(|(b, old)| self.better((at, &meaning), (*b, old))) {
                 best = Some((at, meaning));
             }
+        }
+        // of a traceback the exception line speaks, also where no row knows it
+        if let Some((at, _)) = best.as_mut().filter(|(at, _)| self.parts[*at].starts_with("Traceback (most recent")) {
+            *at = self.order().first().copied().unwrap_or(*at);
         }
         best
     }
@@ -266,56 +282,4 @@ fn recall(line: &str, known: &mut HashMap<String, Option<Meaning>>) -> Option<Me
         return concepts::classify(line);
     }
     known.entry(line.to_owned()).or_insert_with(|| concepts::classify(line)).clone()
-}
-
-fn is_network(concept: Concept) -> bool {
-    matches!(
-        concept,
-        Concept::CannotConnect | Concept::NameNotResolved | Concept::AuthRefused | Concept::CertificateInvalid
-    )
-}
-
-/// The peer: as the row captured it, else from the line, else from the rest of the record.
-fn peer(meaning: &Meaning, line: &str, parts: &[&str]) -> Option<Target> {
-    if !is_network(meaning.concept) {
-        return None;
-    }
-    let in_line = target::in_line(line);
-    if let Some(host) = meaning.host.as_deref().filter(|h| target::plausible(h)) {
-        let port = meaning.port.or_else(|| {
-            let t = in_line.as_ref()?;
-            (t.host == host || meaning.concept == Concept::NameNotResolved).then_some(t.port).flatten()
-        });
-        return Some(Target { host: host.to_owned(), port: port.or_else(|| url_port(line, host)) });
-    }
-    in_line.or_else(|| parts.iter().filter(|p| !records::is_frame(p)).take(40).find_map(|p| target::in_line(p)))
-}
-
-/// The port beside a host that stands in the line a second time: `Get "http://shop:8080/": lookup shop on ...`.
-fn url_port(line: &str, host: &str) -> Option<u16> {
-    let mut rest = line;
-    while let Some(at) = rest.find(host) {
-        rest = &rest[at + host.len()..];
-        if let Some(port) = rest.strip_prefix(':') {
-            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
-            if let Ok(port) = port[..digits].parse() {
-                return Some(port);
-            }
-        }
-    }
-    None
-}
-
-fn subject_near(concept: Concept, at: usize, parts: &[&str], kind: Kind) -> Option<String> {
-    let own = subject::of(concept, parts.get(at)?);
-    if own.is_some() || kind == Kind::Plain && parts.len() == 1 {
-        return own;
-    }
-    parts
-        .iter()
-        .skip(at + 1)
-        .take(3)
-        .chain(parts[..at].iter().rev().take(3))
-        .filter(|p| !records::is_frame(p))
-        .find_map(|p| subject::beside(concept, p))
 }

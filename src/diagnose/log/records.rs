@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::concepts::pattern;
+pub(crate) use super::lines::{is_frame, is_usage};
 use super::severity::{self, Severity};
 
 /// How the parts of a record hang together, which decides where its reason stands.
@@ -36,58 +37,14 @@ pub(crate) struct Record {
 }
 
 /// Beginnings of lines that belong to the record before them.
+#[rustfmt::skip]
 const CONTINUES: &[&str] = &[
-    "Caused by",
-    "caused by",
-    "Suppressed:",
-    "... ",
-    "at ",
-    "goroutine ",
-    "created by ",
-    "[signal ",
-    "note: ",
-    "--- End of",
-    "Stack trace",
-    "stack trace",
-    "Stack:",
-    "stack backtrace",
-    "#0",
-    "#1",
-    "#2",
-    "#3",
-    "#4",
-    "#5",
-    "#6",
-    "#7",
-    "#8",
-    "#9",
-    "thrown in",
-    "  thrown in",
-    "During handling of",
-    "The above exception",
-    "}",
-    "]",
-    ")",
-    "from /",
-    "DETAIL:",
-    "HINT:",
-    "STATEMENT:",
-    "CONTEXT:",
-    "File name:",
-    "Reason:",
-    "Details:",
-    "panic(",
-    "rax ",
-    "rbx ",
-    "rip ",
-    "Exception: ",
-    "Native stack trace",
-    "stacktrace:",
-    "nested exception",
-    "; nested exception",
-    "Location:",
-    "Reading the configuration file, at line",
-    ">>> '",
+    "Caused by", "caused by", "Suppressed:", "... ", "at ", "goroutine ", "created by ", "[signal ", "note: ",
+    "--- End of", "Stack trace", "stack trace", "Stack:", "stack backtrace", "#0", "#1", "#2", "#3", "#4", "#5", "#6",
+    "#7", "#8", "#9", "thrown in", "  thrown in", "During handling of", "The above exception", "}", "]", ")",
+    "from /", "DETAIL:", "HINT:", "STATEMENT:", "CONTEXT:", "File name:", "Reason:", "Details:", "panic(", "rax ",
+    "rbx ", "rip ", "Exception: ", "Native stack trace", "stacktrace:", "nested exception", "; nested exception",
+    "Location:", "Reading the configuration file, at line", ">>> '",
 ];
 
 static GO_FRAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -200,7 +157,15 @@ impl Splitter {
                 }
                 self.inside = Inside::Nothing;
             }
-            Inside::Panic | Inside::Directive => {
+            Inside::Panic => {
+                // the message may have several lines; it ends at a note, at a blank line, or where a logger speaks
+                let ends = self.blank || line.starts_with("note: ") || severity::of_line(line) != Severity::Unknown;
+                if !ends || last.lines.len() == 1 {
+                    return true;
+                }
+                self.inside = Inside::Nothing;
+            }
+            Inside::Directive => {
                 self.inside = Inside::Nothing;
                 return true;
             }
@@ -251,43 +216,6 @@ fn note_kind(record: &mut Record, line: &str) {
     {
         record.kind = Kind::Chain;
     }
-}
-
-/// A stack frame, source code or a register: never the reason.
-pub(crate) fn is_frame(line: &str) -> bool {
-    const FRAMES: &[&str] = &[
-        "at ",
-        "File \"",
-        "from /",
-        "... ",
-        "goroutine ",
-        "created by ",
-        "throw ",
-        "raise ",
-        "--- End",
-        "#0 ",
-        "note: run with",
-    ];
-    let trimmed = line.trim_start();
-    FRAMES.iter().any(|f| trimmed.starts_with(f))
-        || (trimmed.starts_with('#') && trimmed.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
-        || is_source(trimmed)
-        || (trimmed.contains(".go:") && (trimmed.contains(" +0x") || line.starts_with('\t')))
-}
-
-/// A line of source code with its number in the margin, as error pages of frameworks print it.
-fn is_source(trimmed: &str) -> bool {
-    let line = trimmed.trim_start_matches(['➜', '>', '→', ' ']);
-    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    rest.len() < line.len() && rest.trim_start().starts_with(['▕', '│', '|'])
-}
-
-/// Usage text of a program: it mentions errors and files, and is about neither.
-pub(crate) fn is_usage(line: &str) -> bool {
-    let trimmed = line.trim_start();
-    let flag = trimmed.starts_with("--") && trimmed.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic)
-        || (trimmed.starts_with('-') && trimmed.as_bytes().get(2).is_some_and(|b| *b == b',' || *b == b' '));
-    (flag && line.starts_with([' ', '\t'])) || trimmed.starts_with("Usage:") || trimmed.starts_with("usage:")
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub(crate) struct Found {
 pub(crate) struct Marks {
     /// Lines that say the program is going down on purpose.
     pub shutdown: Vec<usize>,
+    /// Those among them that name a signal: somebody asked it to stop.
+    pub asked: Vec<usize>,
     /// Lines that say a connection or the start succeeded.
     pub success: Vec<usize>,
     /// Lines of ordinary activity (records without failure, noise or shutdown).
@@ -98,11 +100,13 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
 
 fn weigh(f: &Found, index: usize, all: &[Found], marks: &Marks) -> (i32, Weight) {
     let trailing = count_after(&marks.activity, f.line);
-    let shutdown_before = marks.shutdown.iter().any(|s| *s < f.line && count_after(&marks.success, *s) == 0);
-    let failed_before_shutdown = shutdown_before
+    let before = |s: &usize| *s < f.line && count_after(&marks.success, *s) == 0;
+    let failed_before_shutdown = marks.shutdown.iter().any(before)
         && marks.shutdown.iter().any(|s| {
             *s < f.line && all[..index].iter().any(|e| e.line < *s && e.severity >= Severity::Unknown && !e.softened)
         });
+    // many frameworks stop their parts first and then say what failed
+    let shutdown_before = failed_before_shutdown || marks.asked.iter().any(before);
     let recovered = count_after(&marks.success, f.line) > 0
         && !all[index + 1..].iter().any(|l| l.concept == f.concept && l.line > last_before(&marks.success, usize::MAX));
     let last = all[index + 1..].iter().all(|l| l.strength <= Strength::Wrapper || l.record == f.record);
@@ -162,7 +166,7 @@ fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
         let f = &judged[*i].found;
         f.concept == top.concept
             && f.strength == Strength::Strong
-            && (f.severity >= top.severity || f.target.is_some())
+            && (f.severity >= top.severity.min(Severity::Unknown) || f.target.is_some())
             && top.line.saturating_sub(f.line) <= NEAR
     };
     let telling = |i: &usize| !named(top) && named(&judged[*i].found);
@@ -191,7 +195,8 @@ fn hand_over(judged: &mut [Judged]) {
     let (reach, level, floor) = match (top.strength, top.concept) {
         (Strength::Wrapper, _) => (usize::MAX, Severity::Info, 0),
         (_, Concept::CannotConnect) => (200, Severity::Info, 10),
-        (_, Concept::OtherError | Concept::BadConfig) => (12, Severity::Unknown, 26),
+        (_, Concept::OtherError) => (12, Severity::Unknown, 26),
+        (_, Concept::BadConfig) => (12, Severity::Warn, 26),
         _ => (6, Severity::Unknown, 26),
     };
     let explains = |j: &Judged| {
@@ -207,8 +212,23 @@ fn hand_over(judged: &mut [Judged]) {
             .filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20)
             .max_by_key(|i| judged[*i].points)
     };
-    let chosen = explanation.or_else(|| if top.strength == Strength::Wrapper { fallback() } else { None });
-    if let Some(i) = chosen {
+    // a weak word that names a kind is more than a line that names none
+    let kind = || {
+        let nameless = |c: Concept| matches!(c, Concept::OtherError | Concept::Exception);
+        (0..best).rev().find(|i| {
+            let f = &judged[*i].found;
+            !nameless(f.concept)
+                && f.strength == Strength::Weak
+                && f.severity >= Severity::Error
+                && top.line - f.line <= reach
+        })
+    };
+    let chosen = explanation.or_else(|| match (top.strength, top.concept) {
+        (Strength::Wrapper, _) => fallback(),
+        (_, Concept::OtherError) => kind(),
+        _ => None,
+    });
+    if let Some(i) = chosen.map(|i| told_before(judged, i).unwrap_or(i)) {
         let points = judged[best].points;
         judged[i].points = points + 1;
         judged[i].weight = judged[i].weight.max(weight);

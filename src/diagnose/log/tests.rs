@@ -1,6 +1,97 @@
+//! How whole logs are read.
+
+use super::{Concept, analyse};
+
 #[test]
 fn the_line_that_names_the_file_beats_its_bare_repetition() {
     let log = "npm ERR! code ENOENT\nnpm ERR! syscall open\nnpm ERR! enoent ENOENT: no such file or directory, open '/srv/package.json'\nnpm ERR! enoent This is related to npm not being able to find a file.\nnpm ERR! enoent \n\nnpm ERR! A complete log of this run can be found in:\nnpm ERR!     /tmp/_logs/debug.log\n";
-    let report = super::analyse(log);
+    let report = analyse(log);
     assert_eq!(report.failures[0].subject.as_deref(), Some("/srv/package.json"), "{:?}", report.failures);
+}
+
+/// Concept, subject and brief of the most causal failure.
+fn first(log: &str) -> (Concept, Option<String>, String) {
+    let failure = analyse(log).failures.into_iter().next().expect("a failure");
+    (failure.concept, failure.subject, failure.brief)
+}
+
+#[test]
+fn of_message_and_error_the_error_says_why() {
+    let (concept, _, brief) = first(
+        "2026-01-18T10:01:00Z\tERROR\tsetup\tunable to reach inventory\t{\"error\": \"x509: certificate signed by unknown authority\"}\nmain.main\n\t/workspace/main.go:84\n",
+    );
+    assert_eq!(concept, Concept::CertificateInvalid);
+    assert!(brief.contains("unable to reach inventory") && brief.ends_with("unknown authority"), "{brief}");
+}
+
+#[test]
+fn a_general_word_hands_over_to_what_is_wrong() {
+    for (log, want) in [
+        (
+            "ALERT: [pool www] pm.max_children must be a positive value\nERROR: failed to post process the configuration\n",
+            "pm.max_children",
+        ),
+        (
+            "[ALERT] (1) : config : no such directive\nbind: unknown keyword 'foo' in section\n[ALERT] (1) : config : Fatal errors found in configuration.\n",
+            "foo",
+        ),
+        (
+            "*** FATAL CONFIG FILE ERROR (Redis 7.0) ***\nReading the configuration file, at line 9\n>>> 'maxmemory 1.5gb'\nargument must be a memory value\n",
+            "maxmemory 1.5gb: argument must",
+        ),
+        (
+            "level=error msg=\"Error loading config\" err=\"yaml: unmarshal errors:\\n  line 4: field x not found\"\n",
+            "field x not found",
+        ),
+    ] {
+        let (concept, _, brief) = first(log);
+        assert_eq!(concept, Concept::BadConfig, "{log}");
+        assert!(brief.contains(want), "{brief}");
+    }
+}
+
+#[test]
+fn warnings_of_a_child_inside_an_error_are_not_the_error() {
+    let log = "ERROR: mariadbd failed while checking\n\t2026-01-27 15:11:20 0 [Warning] Can't create test file '/x' (Errcode: 13 \"Permission denied\")\n\t2026-01-27 15:11:20 0 [ERROR] mariadbd: unknown variable 'a=b'\n";
+    assert_eq!(first(log).1.as_deref(), Some("a=b"));
+}
+
+#[test]
+fn the_part_that_names_its_object_is_preferred() {
+    let log = "Error: request failed\n    at f (x.js:1:1) {\n  statusCode: 403,\n  message: 'pods is forbidden: User \"system:serviceaccount:a:b\" cannot list resource \"pods\"',\n}\n";
+    assert_eq!(first(log).1.as_deref(), Some("system:serviceaccount:a:b"));
+}
+
+#[test]
+fn settings_classes_name_the_variable() {
+    let log = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\npydantic_core._pydantic_core.ValidationError: 1 validation error for Settings\ndatabase_url\n  Field required [type=missing, input_value={}, input_type=dict]\n";
+    assert_eq!(first(log).0, Concept::EnvMissing);
+    assert_eq!(first(log).1.as_deref(), Some("DATABASE_URL"));
+    assert_eq!(first(&log.replace("Settings", "Order")).0, Concept::BadConfig);
+}
+
+#[test]
+fn a_panic_of_several_lines_is_one_text() {
+    let log = "thread 'main' panicked at src/main.rs:88:5:\nRocket failed to bind network socket to given address/port.\nPermission denied (os error 13)\nnote: run with `RUST_BACKTRACE=1`\n";
+    assert_eq!(first(log).0, Concept::NotPermitted);
+}
+
+#[test]
+fn what_a_server_answers_is_no_failure_to_reach_it() {
+    let log = "connection to server at \"pg\" (10.0.0.9), port 5432 failed: FATAL:  database \"shop\" does not exist\n";
+    assert_eq!(first(log).1.as_deref(), Some("shop"));
+}
+
+#[test]
+fn a_time_out_without_a_name_takes_the_peer_of_the_line_before() {
+    let log = "{\"level\":\"INFO\",\"fields\":{\"message\":\"connecting\",\"host\":\"tsdb.metrics.svc\",\"port\":5432}}\nError: pool timed out while waiting for an open connection\n";
+    let target = analyse(log).failures[0].target.clone().expect("a peer");
+    assert_eq!((target.host.as_str(), target.port), ("tsdb.metrics.svc", Some(5432)));
+}
+
+#[test]
+fn parts_that_stop_on_their_own_do_not_take_the_failure_back() {
+    use super::Weight;
+    let log = "INFO\tStopping and waiting for leader election runnables\nERROR\tproblem running manager: open /certs/tls.crt: no such file or directory\n";
+    assert_eq!(analyse(log).failures[0].weight, Weight::Terminal);
 }

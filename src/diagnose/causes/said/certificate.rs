@@ -12,14 +12,14 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 /// (words of TLS libraries, what they mean, what to do)
 const KINDS: &[(&[&str], &str, &str)] = &[
     (
+        &["is before ", "certificate is not yet valid", "notyetvalid"],
+        "the certificate is not valid yet",
+        "Check the clocks of the nodes and of the machine that made it.",
+    ),
+    (
         &["expired", "not after"],
         "the certificate has expired",
         "Renew it (cert-manager: look at the Certificate and its events), and restart what reads it only at its start.",
-    ),
-    (
-        &["not yet valid", "notyetvalid"],
-        "the certificate is not valid yet",
-        "Check the clocks of the nodes and of the machine that made it.",
     ),
     (
         &[

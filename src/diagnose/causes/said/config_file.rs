@@ -19,6 +19,11 @@ fn missing(case: &Case, failure: &Failure) -> Told {
         return told
             .advise("Mount the file that the message names from a ConfigMap or Secret, or put it into the image.");
     };
+    if place::is_token(path) {
+        return told
+            .evidence(Source::PodSpec, "the token of the service account is not in the container")
+            .advise("Let the token be mounted: automountServiceAccountToken must not be false for the pod or its service account, and no other volume may lie over /var/run/secrets.");
+    }
     let Some(mount) = place::mount_of(case, path) else {
         return told
             .evidence(Source::PodSpec, format!("no volume of container {} is mounted over {path}", case.container.name))
@@ -64,6 +69,14 @@ fn without_key(case: &Case, mount: &Mount, file: &str) -> Option<RootCause> {
 /// The keys that the mounted object has, where it is known.
 fn keys(case: &Case, volume: &str, told: Told) -> Told {
     let Some((kind, source)) = object(case, volume) else { return told };
+    let told = if source.optional {
+        told.evidence(
+            Source::PodSpec,
+            format!("{kind} {} is optional: where it does not exist, the folder stays empty", source.name),
+        )
+    } else {
+        told
+    };
     let object = case.cluster.config(kind, &case.pod.namespace, &source.name);
     match object.and_then(|o| o.keys.as_ref()) {
         Some(keys) => told.evidence(Source::Config, format!("{kind} {} has the keys {}", source.name, keys.join(", "))),

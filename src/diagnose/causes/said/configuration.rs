@@ -10,25 +10,25 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 /// (words of a wide-spread mistake, what helps against it)
-const KNOWN: &[(&str, &str)] = &[
+const KNOWN: &[(&[&str], &str)] = &[
     (
-        "detected for zone",
+        &["detected for zone"],
         "The name server forwards to itself: its /etc/resolv.conf names a local stub such as 127.0.0.53. Let the kubelet use the real file (resolvConf: /run/systemd/resolve/resolv.conf), or name an upstream in the Corefile: forward . 1.1.1.1",
     ),
     (
-        "exists but is not empty",
+        &["exists but is not empty"],
         "Use a folder below the mount point (PostgreSQL: PGDATA=/var/lib/postgresql/data/pgdata), or mount with subPath; a new disk has a lost+found folder.",
     ),
     (
-        "initialize the database",
+        &["initialize the database"],
         "Run the program's migration first (a Job, an init container or the chart's hook), and look at how that ended if it ran already.",
     ),
     (
-        "does not exist",
+        &["database \"", "does not exist"],
         "Create the database on that server, or correct its name in the connection URL that the program is given.",
     ),
     (
-        "nknown database",
+        &["nknown database"],
         "Create the database on that server, or correct its name in the connection URL that the program is given.",
     ),
 ];
@@ -61,7 +61,7 @@ fn words(case: &Case, failure: &Failure) -> Told {
         None => told,
     };
     let told = if failure.concept == Concept::EnvMissing { told.but("the variable is set in the spec") } else { told };
-    if let Some((_, advice)) = KNOWN.iter().find(|(words, _)| quote.contains(words)) {
+    if let Some((_, advice)) = KNOWN.iter().find(|(words, _)| words.iter().all(|w| quote.contains(w))) {
         return told.advise(*advice);
     }
     told.advise("Correct the value that the message names, and check it with the program's own validation where it has one (nginx -t, promtool check config, haproxy -c, --dry-run).")

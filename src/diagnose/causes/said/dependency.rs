@@ -22,6 +22,7 @@ fn words(case: &Case, failure: &Failure) -> Told {
         (_, None) if socket(failure).is_some() => {
             format!("cannot reach the socket {} ({})", socket(failure).unwrap_or_default(), said(failure))
         }
+        (_, Some(p)) if is_api_server(failure) => format!("cannot reach the API server at {p} ({})", said(failure)),
         (_, Some(p)) => format!("cannot reach {p} ({})", said(failure)),
         (_, None) => format!("cannot reach a service that it needs ({})", said(failure)),
     };
@@ -44,6 +45,11 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
     }
     if failure.target.is_none() && socket(failure).is_some() {
         return told.advise("A socket file is there only where its server runs and its folder is mounted: mount it (hostPath for one of the node), and check that the node has that server: nodes with containerd have no Docker.");
+    }
+    if is_api_server(failure) {
+        return told
+            .advise("Other pods on the same node tell whether it is the node's network: look at its CNI and kube-proxy pods, and at NetworkPolicies that forbid the way to the API server.")
+            .advise("If it comes and goes, the API server or etcd is overloaded or restarting: look at their pods and logs.");
     }
     let host = failure.target.as_ref().map_or("", |t| t.host.as_str());
     let (service, ns) = match service(host, ns) {
@@ -68,9 +74,24 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
     told.advise("If it only starts later than this program, let the program wait and retry, or wait for it in an init container.")
 }
 
+/// The peer is this cluster's API server, as the path of the request or the name tells.
+fn is_api_server(failure: &Failure) -> bool {
+    let Some(target) = failure.target.as_ref().filter(|t| matches!(t.port, Some(443 | 6443) | None)) else {
+        return false;
+    };
+    let path = |p: &str| failure.quote.contains(&format!("{}{p}", address(target)));
+    target.host.starts_with("kubernetes.default") || path("/api") || path("/version") || path("/healthz")
+}
+
 fn is_address(host: &str) -> bool {
     host.contains(':') || host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
+
+/// Last parts of names that are never a namespace.
+const OUTSIDE: &[&str] = &[
+    "com", "net", "org", "io", "dev", "cloud", "app", "local", "lan", "internal", "corp", "intern", "de", "eu", "uk",
+    "fr", "us", "cn", "in", "co", "ai", "info", "biz", "gov", "edu", "example", "test", "home", "arpa",
+];
 
 /// The Service that a name means, and its namespace; `None` for names from outside the cluster.
 fn service<'a>(host: &'a str, ns: &'a str) -> Option<(&'a str, &'a str)> {
@@ -78,12 +99,13 @@ fn service<'a>(host: &'a str, ns: &'a str) -> Option<(&'a str, &'a str)> {
         return None;
     }
     let parts: Vec<&str> = host.split('.').collect();
+    let numbered = |pod: &str| pod.rsplit('-').next().is_some_and(|n| n.parse::<u16>().is_ok());
     match parts.as_slice() {
         [name] => Some((name, ns)),
-        [name, space] if space.len() > 3 => Some((name, space)),
-        [name, space, "svc", ..] => Some((name, space)),
-        // a pod of a StatefulSet
-        [_, name, space, "svc", ..] => Some((name, space)),
+        [_, last] if OUTSIDE.contains(last) => None,
+        [pod, name] if numbered(pod) => Some((name, ns)),
+        // with a pod of a StatefulSet before it, or without
+        [name, space] | [name, space, "svc", ..] | [_, name, space, "svc", ..] => Some((name, space)),
         _ => None,
     }
 }

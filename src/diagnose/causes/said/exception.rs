@@ -21,14 +21,24 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 fn words(_case: &Case, failure: &Failure) -> Told {
     match failure.concept {
         Concept::BadData => Told::new(format!("it cannot work with the data that it finds ({})", said(failure)))
-            .advise(
-                "Restore or repair the data, or run the version that wrote it; keep a copy before you delete anything.",
-            ),
+            .advise(data_advice(&failure.quote.to_ascii_lowercase())),
         Concept::OtherError => Told::new(format!("it gave up with: {}", said(failure))).advise(
             "Look the message up in the program's documentation and issues; raise its log level for what led to it.",
         ),
         _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
             .advise("The stack names the place in the code: fix it there, or go back to the version that worked.")
             .advise("If it began with new data or a new setting, that is what the code does not handle."),
+    }
+}
+
+/// What to do about data that a program cannot work with.
+fn data_advice(quote: &str) -> &'static str {
+    let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
+    if any(&["migration checksum", "have failed validation", "failed migration", "dirty"]) {
+        "Put the migration file back as it was applied, or mend the migration history (flyway repair, migrate force), then start again."
+    } else if any(&["relation", "no such table", "table '", "schema version", "version mismatch", "migration"]) {
+        "Bring the schema to the version that this program wants: run its migrations first (a Job, an init container or the chart's hook), and look at how that ended if it ran already."
+    } else {
+        "Restore or repair the data, or run the version that wrote it; keep a copy before you delete anything."
     }
 }

@@ -18,6 +18,14 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return Told::new(format!("{what} is not in the image ({})", said(failure)))
             .advise(format!("Build {image} on the base image of that version (mcr.microsoft.com/dotnet/aspnet or runtime), or build the program for the version that is there."));
     }
+    if failure.quote.contains("UnsupportedClassVersionError") {
+        return Told::new(format!("it is compiled for a newer Java than the image has ({})", said(failure)))
+            .advise(format!("Base {image} on that Java version (class file 61 is Java 17, 65 is 21, 69 is 25), or compile with --release for the version that is there."));
+    }
+    if failure.quote.contains("find attribute") || failure.quote.contains("application object") {
+        return Told::new(format!("there is no {subject} where the server looks for its application ({})", said(failure)))
+            .advise("Give the server the right MODULE:NAME (gunicorn shop.wsgi:application, uvicorn main:app), and the working directory that the module is found from.");
+    }
     if subject.starts_with(['/', '.']) {
         return Told::new(format!("{subject} is not in the image ({})", said(failure)))
             .advise(format!("Look whether the build of {image} makes and copies that file (ls in the image; .dockerignore; the output folder of the build), and whether the import names it in full (Node.js ES modules need the .js extension)."))

@@ -35,12 +35,17 @@ fn below(path: &str, parent: &str) -> bool {
 /// The kind of place that a path lies on.
 pub(super) fn of(case: &Case, path: &str) -> Place {
     // the kubelet mounts the token even where the spec as written shows no mount
-    let token = path.starts_with(TOKEN) || path.strip_prefix("/run/secrets/kubernetes.io").is_some();
+    let token = is_token(path);
     match mount_of(case, path) {
         Some(mount) => kind_of(case, mount),
         None if token => Place::Config,
         None => Place::Image,
     }
+}
+
+/// The token of the service account, and what lies beside it.
+pub(super) fn is_token(path: &str) -> bool {
+    path.starts_with(TOKEN) || path.starts_with("/run/secrets/kubernetes.io")
 }
 
 pub(in crate::diagnose::causes) fn kind_of(case: &Case, mount: &Mount) -> Place {

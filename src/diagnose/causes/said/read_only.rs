@@ -25,7 +25,8 @@ fn words(case: &Case, failure: &Failure) -> Told {
     if root {
         let folder = failure.subject.as_deref().map_or("the folder that it writes to", folder);
         return told.evidence(Source::PodSpec, "readOnlyRootFilesystem: true").advise(format!(
-            "Mount an emptyDir at {folder} (often also at /tmp), filled by an init container where the image has files there; or set readOnlyRootFilesystem: false."
+            "Mount an emptyDir at {folder}{}, filled by an init container where the image has files there; or set readOnlyRootFilesystem: false.",
+            if folder == "/tmp" { "" } else { " (often also at /tmp)" }
         ));
     }
     told.but("readOnlyRootFilesystem is not set")

@@ -40,7 +40,8 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return told.advise("The file's mode is too open, not too narrow: fsGroup adds group rights to every file at each mount. Set it to 0600 at the start (chmod in an init container), or set fsGroupChangePolicy: OnRootMismatch.");
     }
     let folder = mount.map_or("the folder", |m| m.path.as_str());
-    let owner = user.map_or_else(|| "the image's user (`id` in the container tells it)".to_owned(), |u| u.to_string());
+    let owner =
+        user.map_or_else(|| "the image's user, which `id` in the container tells".to_owned(), |u| u.to_string());
     if host || group.is_some() {
         return told.advise(format!(
             "fsGroup does not change folders of hostPath, NFS and some local provisioners: give {folder} to {owner} in an init container that runs as root (chown -R), or on the server."

@@ -115,6 +115,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
     ),
     strong(
         EnvMissing,
+        "required'",
+        r#"(?:^|[\s"'`{])(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))["'`]?: \[? ?['"]required"#,
+    ),
+    strong(
+        EnvMissing,
         "set",
         r#"(?:^|[\s"'`$({:])(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))["'`)}]*:? (?:is )?unset\b"#,
     ),
@@ -227,6 +232,8 @@ pub(super) const FIRST: &[Row] = &[
         "no ",
         r"\bno (?:command|subcommand|arguments?|args|input files?) (?:was |were )?(?:specified|provided|given)\b",
     ),
+    strong(BadConfig, "insecure transport", ""),
+    strong(BadConfig, "keystore password was incorrect", ""),
     // -- objects of the API that a controller needs
     strong(BadConfig, "no matches for kind", r#"no matches for kind "(?<subject>[^"]+)""#),
     strong(BadConfig, "no kind is registered for the type", ""),
@@ -247,6 +254,22 @@ pub(super) const FIRST: &[Row] = &[
 
 /// The rest: data, files that do not parse, values and keys.
 pub(super) const ROWS: &[Row] = &[
+    // -- does not parse
+    strong(
+        BadConfig,
+        "yaml",
+        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]yaml|(?:parser|scanner|composer|constructor)error",
+    ),
+    strong(BadConfig, "while parsing a", r"while parsing a (?:block|flow)"),
+    strong(BadConfig, "while scanning", r"while scanning (?:a|for)"),
+    strong(BadConfig, "mapping values are not allowed", ""),
+    strong(BadConfig, "did not find expected", ""),
+    strong(BadConfig, "found character that cannot start any token", ""),
+    strong(
+        BadConfig,
+        "toml",
+        r"\btoml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]toml",
+    ),
     // -- the data of the program
     strong(BadData, "checksum mismatch", r"checksum mismatch for migration (?<subject>.{3,60})"),
     strong(
@@ -265,6 +288,11 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:database files|data (?:files|directory)|version|snapshot).{0,60}incompatible with",
     ),
     strong(BadData, "match", r"(?:doesn't|does not) match (?:the )?(?:stored|existing|saved|previous|recorded)"),
+    strong(
+        BadData,
+        "version mismatch",
+        r"(?:schema|database|keyspace|data|store)\b.{0,80}version mismatch|version mismatch.{0,40}(?:schema|database|keyspace)",
+    ),
     strong(BadData, "was initialized by", r"initialized by \w+ version"),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "invalid checkpoint record", ""),
@@ -294,22 +322,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(BadData, "no such table", ""),
     strong(BadData, "doesn't exist", r"table '[\w.]+' doesn't exist"),
-    // -- does not parse
-    strong(
-        BadConfig,
-        "yaml",
-        r"yaml: (?:line \d+|unmarshal|control char|did not|mapping|found|invalid|unknown|cannot|input)|yaml\.\w+\.\w*error|yamlexception|yaml parse|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]yaml|(?:parser|scanner|composer|constructor)error",
-    ),
-    strong(BadConfig, "while parsing a", r"while parsing a (?:block|flow)"),
-    strong(BadConfig, "while scanning", r"while scanning (?:a|for)"),
-    strong(BadConfig, "mapping values are not allowed", ""),
-    strong(BadConfig, "did not find expected", ""),
-    strong(BadConfig, "found character that cannot start any token", ""),
-    strong(
-        BadConfig,
-        "toml",
-        r"\btoml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]toml",
-    ),
     strong(BadConfig, "parsererror", ""),
     weak(BadConfig, "nginx: [emerg]", ""),
     weak(BadConfig, "[emerg]", ""),
@@ -396,6 +408,10 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "detected for zone", ""),
     strong(BadConfig, "insecure", r"(?:refus\w+ to|will not|cannot|won't|must not).{0,40}insecure \W?(?<subject>\w+)"),
     weak(BadConfig, "refusing to start", ""),
+    weak(BadConfig, "environment variable", r"(?:invalid|wrong|bad) environment variables?"),
+    weak(BadConfig, "invalid", r"\b(?:is|are|was|were) (?:not valid|invalid)\b"),
+    strong(BadConfig, "nosuchbucket", ""),
+    strong(BadConfig, "bucket", r"bucket ['\x22`]?(?<subject>[\w.\-]*)['\x22`]? ?(?:does not|doesn't) exist"),
     weak(BadConfig, "will not start", ""),
     weak(BadConfig, "detect", r"(?:could ?n[o']t|cannot|can't|unable to|failed to)(?: \w+)? (?:auto-?)?detect\b"),
     weak(BadConfig, "determine", r"(?:could ?n[o']t|cannot|can't|unable to|failed to) determine\b"),

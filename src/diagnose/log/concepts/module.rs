@@ -44,6 +44,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "cannot load driver class", r"driver class:? (?<subject>[\w.$]+)"),
     strong(ModuleMissing, "no suitable driver found", ""),
     strong(ModuleMissing, "cannot load such file", r"cannot load such file -- (?<subject>\S+)"),
+    strong(ModuleMissing, "(loaderror)", r"could not load '(?<subject>[^']+)'"),
+    strong(ModuleMissing, "(loaderror)", ""),
     strong(ModuleMissing, "could not find gem", r"could not find gem '(?<subject>[^']+)'"),
     strong(
         ModuleMissing,
@@ -72,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         ModuleMissing,
         "plugin",
-        r"(?:unknown|could not find|cannot find|not find|missing|no such|unable to (?:find|load)|couldn't find)(?: \w+){0,3} plugin\W+(?<subject>[\w.\-]+)?",
+        r"(?:unknown|could not find|cannot find|not find|missing|no such|unable to (?:find|load|locate)|couldn't find)(?: \w+){0,3} plugin(?: named)?\W+(?<subject>[\w./\-]+)?",
     ),
     strong(ModuleMissing, "can't locate", r"can't locate (?<subject>\S+\.pm)"),
     strong(ModuleMissing, "there is no package called", r"package called \W(?<subject>[\w.]+)"),

@@ -17,6 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(AddressInUse, "eaddrinuse", ""),
     strong(AddressInUse, "addrinuse", ""),
+    strong(AddressInUse, "errno", r"bind.{0,80}errno[ =:]{1,2}98\b"),
     strong(
         AddressInUse,
         "port",
@@ -285,6 +286,11 @@ pub(super) const ROWS: &[Row] = &[
         "host not found",
         r#"host not found(?: in (?:upstream|resolver))?(?: "(?<host>[\w.\-]+)(?::(?<port>\d+))?")?"#,
     ),
+    strong(
+        NameNotResolved,
+        "look",
+        r"(?:could ?n[o']t|can ?n[o']t|can't|failed to|unable to) look ?up (?:the )?(?:host(?:name)?|address|name|server)? ?(?:of |for )?\W?(?<host>[\w.\-]+)",
+    ),
     strong(NameNotResolved, "no address associated with", ""),
     strong(NameNotResolved, "name does not resolve", ""),
     strong(NameNotResolved, "failed to lookup address", ""),
@@ -306,7 +312,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         NameNotResolved,
         "resolve",
-        r"(?:failed to|unable to|cannot|can't|can not|error while trying to) (?:dns )?resolve (?:the )?(?:(?:host|hostname|dns|name|address|domain|ip|server|peer|upstream|endpoint|service|url|bootstrap)\w* )+(?:for |of |from )?[^\w$]{0,2}(?<host>[\w.\-]+)?",
+        r"(?:failed to|unable to|cannot|can't|can not|error while trying to) (?:dns )?resolve (?:the |instance |own )?(?:(?:host|hostname|dns|name|address|domain|ip|server|peer|upstream|endpoint|service|url|bootstrap)\w* )+(?:for |of |from )?[^\w$]{0,2}(?<host>[\w.\-]+)?",
     ),
     strong(NameNotResolved, "no resolvable bootstrap", ""),
     strong(NameNotResolved, "host is not resolvable", ""),
@@ -331,6 +337,9 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "connection refused", ""),
     strong(CannotConnect, "connectionrefused", ""),
     strong(CannotConnect, "connection to", r"connection to (?<host>[\w.\-]+):(?<port>\d+) refused"),
+    strong(CannotConnect, "unabletoconnect on", r"unabletoconnect on (?<host>[\w.\-]+):(?<port>\d+)"),
+    strong(CannotConnect, "not possible to connect", ""),
+    strong(CannotConnect, "redisconnectionexception", ""),
     strong(CannotConnect, "connection was refused", ""),
     strong(CannotConnect, "refused the connection", ""),
     strong(CannotConnect, "refused connection", ""),
@@ -366,6 +375,11 @@ pub(super) const ROWS: &[Row] = &[
         r"\b(?:is|are|was|server|host|database|broker|endpoint|service|peer|api) (?:is |are )?unreachable",
     ),
     strong(CannotConnect, "not reachable", ""),
+    strong(
+        CannotConnect,
+        " is down",
+        r"\b(?:node|server|broker|peer|replica|database|cluster|backend|master|primary)\b.{0,60} is down\b(?: \(/?(?<host>[\w.\-]+)\))?",
+    ),
     strong(
         CannotConnect,
         "connection to server at",

@@ -74,6 +74,19 @@ fn in_run(case: &Case, event: &Event, grace: i64) -> bool {
     later(finished, last) <= grace + 2 * SLACK && crash.started.is_none_or(|s| later(s, last) <= SLACK)
 }
 
+/// Whether a recurring event of a probe belongs to the run although its last occurrence lies before it. The kubelet's recorder lets
+/// through 25 events of a pod and then one in five minutes (client-go, EventSourceObjectSpamFilter), so in an old loop most kills
+/// are not written down. Only for a run that a signal ended, and that lasted long enough for the probe.
+fn rationed(case: &Case, event: &Event, kind: ProbeKind) -> bool {
+    const RECENT: i64 = 900;
+    let Some(crash) = case.crash().filter(|c| matches!(c.exit_code, 0 | 137 | 143) && c.reason != "OOMKilled") else {
+        return false;
+    };
+    let recent = crash.finished.zip(event.last).is_some_and(|(f, l)| (0..=RECENT).contains(&later(f, l)));
+    let long = spec(case, kind).zip(crash.ran_for()).is_some_and(|(probe, ran)| ran + 1 >= probe.earliest_kill());
+    event.count >= 3 && recent && long
+}
+
 /// Whether the event came within ten minutes after the end of the run.
 fn soon_after(case: &Case, event: &Event) -> bool {
     let finished = case.crash().and_then(|c| c.finished);
@@ -115,7 +128,7 @@ fn newest_failure<'a>(case: &Case<'a>, kind: ProbeKind, grace: i64) -> Option<&'
     let finished = case.crash()?.finished;
     own_events(case)
         .filter(|e| e.reason == "Unhealthy" && failure_of(&e.message) == Some(kind))
-        .filter(|e| in_run(case, e, grace))
+        .filter(|e| in_run(case, e, grace) || rationed(case, e, kind))
         .max_by_key(|e| (e.last.zip(finished).is_some_and(|(l, f)| later(l, f) <= SLACK), e.last))
 }
 
@@ -132,7 +145,7 @@ pub fn probe_kill<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
         .rev()
         .filter(|e| e.reason == "Killing")
         .filter_map(|e| Some((e, kill_by(&e.message)?)))
-        .find(|(e, kind)| in_run(case, e, grace(case, *kind)));
+        .find(|(e, kind)| in_run(case, e, grace(case, *kind)) || rationed(case, e, *kind));
     if let Some((event, kind)) = killed {
         let last = event.last.filter(|l| crash.finished.is_none_or(|f| later(*l, f) <= SLACK));
         let after = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| crash.ran_for());

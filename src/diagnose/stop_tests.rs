@@ -60,6 +60,20 @@ fn a_recurring_kill_outlives_the_run() {
 }
 
 #[test]
+fn in_an_old_loop_not_every_kill_is_written_down() {
+    let world = |last: i64, count: u32, exit: i32| {
+        probed(World::new().crashed(exit, "Error", 62).event("Killing", KILLED, last)).with(|w| {
+            w.cluster.events[0].count = count;
+            w.cluster.events[0].first = Some(crate::diagnose::testing::at(-4000));
+        })
+    };
+    assert!(probe_kill(&world(-200, 40, 137).case()).is_some());
+    assert!(probe_kill(&world(-200, 1, 137).case()).is_none(), "one old kill says nothing of this run");
+    assert!(probe_kill(&world(-2000, 40, 137).case()).is_none(), "too old");
+    assert!(probe_kill(&world(-200, 40, 1).case()).is_none(), "it ended by itself");
+}
+
+#[test]
 fn failures_up_to_a_sigkill_say_the_same_without_the_event() {
     let world = probed(World::new().crashed(137, "Error", 62).event("Unhealthy", FAILED, 32))
         .with(|w| w.cluster.events[0].count = 3);

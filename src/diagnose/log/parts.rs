@@ -24,9 +24,18 @@ static SOFTENED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
 });
 
+/// A web server's error about one request (nginx: `…, client: 10.0.0.1, server: , request: "GET / HTTP/1.1"`; Apache: `[client
+/// 10.0.0.1:4711] …`): the server goes on. What its upstream does is another matter.
+static OF_A_REQUEST: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r#", client: [^,]+, server: [^,]*, request: "|\[client [0-9a-fA-F.:]+\]"#));
+
 /// Classifies a record; `None`: it reports no failure.
 pub(super) fn examine(record: &Record, lines: &[&str], known: &mut HashMap<String, Option<Meaning>>) -> Option<Found> {
     let own = &lines[record.lines.clone()];
+    let first = text::head(own[0], 2000);
+    if hit(&OF_A_REQUEST, first) && !first.contains("upstream: ") {
+        return None;
+    }
     let structured = structured::read(own[0]);
     let severity = match &structured {
         Some(s) if s.severity != Severity::Unknown => s.severity,

@@ -95,3 +95,12 @@ fn parts_that_stop_on_their_own_do_not_take_the_failure_back() {
     let log = "INFO\tStopping and waiting for leader election runnables\nERROR\tproblem running manager: open /certs/tls.crt: no such file or directory\n";
     assert_eq!(analyse(log).failures[0].weight, Weight::Terminal);
 }
+
+#[test]
+fn an_error_about_one_request_is_no_failure_of_the_server() {
+    let line = r#"2026/11/28 20:16:19 [error] 6#6: *2 open() "/usr/share/nginx/html/healthz" failed (2: No such file or directory), client: 10.244.4.1, server: , request: "GET /healthz HTTP/1.1", host: "10.244.5.141:80""#;
+    assert!(super::analyse(line).failures.is_empty());
+    let start =
+        r#"2026/11/28 20:16:19 [emerg] 1#1: open() "/etc/nginx/conf.d/x.conf" failed (2: No such file or directory)"#;
+    assert_eq!(super::analyse(start).failures.len(), 1);
+}

@@ -19,6 +19,10 @@ pub fn judge(kill: &Killed) -> Finding {
         return in_start(kill);
     }
     if kill.never_passed() && up != Some(true) && !always_ready(kill) {
+        // A file that is not there at the n-th start either, of a program that tells of no start, is not on its way.
+        if kill.failure == Failure::FileAbsent && !kill.progressing() && kill.case.container.status.restarts >= 2 {
+            return never_passes(kill);
+        }
         // Whoever answers too late has opened the port already: without a start under way it is the answer that is slow.
         return if kill.failure == Failure::Timeout && !kill.progressing() { running(kill) } else { in_start(kill) };
     }
@@ -189,9 +193,10 @@ fn too_hasty(kill: &Killed, up: bool) -> Finding {
 /// An exec probe that has never passed although the program is up.
 fn never_passes(kill: &Killed) -> Finding {
     let text = format!(
-        "Killed by its {}{}: the program is up, but the probe's command has never passed ({}).",
+        "Killed by its {}{}: {}the probe's command has never passed ({}).",
         kill.name(),
         kill.when(),
+        if kill.was_up() == Some(true) { "the program is up, but " } else { "" },
         if kill.kill.text().is_empty() {
             "it fails without a word".to_owned()
         } else {

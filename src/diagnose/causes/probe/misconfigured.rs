@@ -96,7 +96,7 @@ fn path(kill: &Killed, code: u16) -> Fault {
     Fault::new(
         format!("the program {what} {path} (HTTP {code})"),
         format!(
-            "Ask a path that it serves: check with kubectl exec … curl, or in its documentation; context paths and base URLs count.{readiness}"
+            "Ask a path that it serves instead of {path}: check with kubectl exec … curl, or in its documentation; context paths and base URLs count.{readiness}"
         ),
     )
 }

@@ -118,7 +118,7 @@ fn links_lead_somewhere() {
     let link = regex::Regex::new(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)").unwrap();
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md"].iter().map(|f| root.join(f)).collect();
-    for dir in ["docs", "docs/causes", "charts/crash-diagnosis"] {
+    for dir in ["docs", "docs/causes", "charts/crash-diagnosis", "tests/cluster", "tests/corpus", "tests/scenarios"] {
         for entry in fs::read_dir(root.join(dir)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|e| e == "md") {

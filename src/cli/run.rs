@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long, env = "CRASH_DIAGNOSIS_STUCK_AFTER", default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub stuck_after: Duration,
     /// How long a young pod's configuration error may last before it is reported, since some heal within seconds
-    #[arg(long, env = "CRASH_DIAGNOSIS_CONFIG_GRACE", default_value = "10s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "CRASH_DIAGNOSIS_CONFIG_GRACE", default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub config_grace: Duration,
     /// Never read logs
     #[arg(long, env = "CRASH_DIAGNOSIS_NO_LOGS", default_value_t = false)]

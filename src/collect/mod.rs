@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | core | pods | get, list, watch | the watch; sibling pods and pods behind a Service |
 //! | core | pods/log | get | the log of a crash (not needed with `--no-logs`) |
+//! | core | replicationcontrollers | get, list | owner chain |
 //! | core | events | list | events of a pod or claim |
 //! | core | nodes, services, persistentvolumeclaims, persistentvolumes | get, list | what a first finding asks for |
 //! | core | namespaces | list, watch | owner annotations on namespaces (metadata only; not with `--namespaces`) |
@@ -14,7 +15,7 @@
 //! | batch | jobs, cronjobs | get, list | owner chain |
 //! | discovery.k8s.io | endpointslices | list | what stands behind a Service |
 //! | storage.k8s.io | storageclasses, volumeattachments | get, list | volumes |
-//! | crashdiagnosis.dev | crashdiagnoses, crashdiagnoses/status | get, list, watch, create, patch, update, delete | the result |
+//! | crashdiagnosis.dev | crashdiagnoses, crashdiagnoses/status | get, list, watch, create, patch, delete | the result |
 //! | events.k8s.io | events | create, patch | the Event |
 //! | coordination.k8s.io | leases (own namespace) | get, create, patch, update | leader election |
 //!

@@ -205,6 +205,7 @@ impl Incident {
             |c: &&SeenCrash| pod.ids.contains(&c.id) || (first_time && self.earlier.counted(&s.pod, c, pod.last_at));
         let fresh: Vec<&SeenCrash> = s.crashes.iter().filter(|c| !is_known(c)).collect();
         pod.unwritten += fresh.len();
+        let told = pod.signature != s.signature && s.down && s.crashes.iter().any(|c| c.id.starts_with("waiting:"));
         pod.update(s, now);
         if was_in_trouble && !s.down && fresh.is_empty() {
             self.trouble = self.trouble.max(s.running_since.or(Some(now)).filter(|t| *t <= now));
@@ -216,11 +217,7 @@ impl Incident {
         // The operator ended before it could look at this one.
         let unnamed = || first_time && self.history.iter().any(|p| p.entry.reason.is_empty() && p.entry.pod == s.pod);
         // The same obstacle in other words: what was missing is there now, and something else is not.
-        let reworded = || {
-            s.down
-                && !s.crashes.is_empty()
-                && self.reworded.is_none_or(|t| now.as_second() - t.as_second() >= REWORDED_EVERY)
-        };
+        let reworded = || told && self.reworded.is_none_or(|t| now.as_second() - t.as_second() >= REWORDED_EVERY);
         let (look, new_words) = match explained {
             Some(e) => (!fresh.is_empty() && now >= e.look_again, false),
             None if !fresh.is_empty() || self.explained.is_empty() || unnamed() => (true, false),

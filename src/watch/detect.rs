@@ -35,7 +35,7 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { resolve_after: 600, stuck_after: 60, config_grace: 10, pull_grace: 25, slow_loop: 0 }
+        Self { resolve_after: 600, stuck_after: 60, config_grace: 15, pull_grace: 25, slow_loop: 0 }
     }
 }
 

@@ -36,7 +36,7 @@ def problems(want, crash):
         got = status.get("confidence")
         if got not in CONFIDENCE or CONFIDENCE.index(got) < CONFIDENCE.index(want["confidence"]):
             out.append(f"confidence is {got}")
-    out += [f"evidence does not quote {w!r}" for w in quoted(want.get("evidence", []), [e.get("detail", "") for e in status.get("evidence", [])])]
+    out += [f"evidence does not quote {w!r}" for w in quoted(want.get("evidence", []), [e.get("detail", "") for e in status.get("evidence", [])] + status.get("logExcerpt", []))]
     advice = [f"{r.get('text', '')} {r.get('command', '')}" for r in status.get("remediation", [])]
     if status.get("state") == "Crashing" and not advice:
         out.append("no remediation")

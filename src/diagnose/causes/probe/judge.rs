@@ -192,6 +192,8 @@ fn too_hasty(kill: &Killed, up: bool) -> Finding {
 
 /// An exec probe that has never passed although the program is up.
 fn never_passes(kill: &Killed) -> Finding {
+    let file = kill.failure == Failure::FileAbsent;
+    let sure = if file { Confidence::Likely } else { Confidence::Possible };
     let text = format!(
         "Killed by its {}{}: {}the probe's command has never passed ({}).",
         kill.name(),
@@ -203,9 +205,8 @@ fn never_passes(kill: &Killed) -> Finding {
             words::cut(kill.kill.text(), 160)
         }
     );
-    let finding =
-        Finding::new(Reason::ProbeMisconfigured, Confidence::Possible, kill.basis(true).min(Basis::Inferred), text);
-    let advice = if kill.failure == Failure::FileAbsent {
+    let finding = Finding::new(Reason::ProbeMisconfigured, sure, kill.basis(true).min(Basis::Inferred), text);
+    let advice = if file {
         "Compare the file that the probe looks for with the one that this version of the program writes (its documentation, its log, kubectl exec … ls), and with where a volume is mounted."
     } else {
         "Run the probe's command by hand in the container (kubectl exec) and see what it wants."
@@ -228,6 +229,10 @@ fn slow(kill: &Killed) -> bool {
 /// No failure came alone: each was one of the row that killed. Answers that are slow under load fail now and then before that;
 /// a program that hangs answers in time until it does not answer at all.
 fn all_at_once(kill: &Killed) -> bool {
+    let last = kill.course.last.as_ref().and_then(|m| m.at);
+    if last.zip(kill.streak_start()).is_some_and(|(last, start)| last + kill.probe.period > start) {
+        return false; // its log goes on meanwhile
+    }
     let counts = kill.kill.failure.zip(kill.kill.killing).map(|(f, k)| (i64::from(f.count), i64::from(k.count)));
     counts.is_some_and(|(failed, kills)| {
         kill.probe.failure_threshold >= 2 && failed <= kills * kill.probe.failure_threshold

@@ -60,6 +60,7 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             "the server has no gRPC health service of that name",
             "Register grpc.health.v1.Health in the server, correct grpc.service, or use a tcpSocket probe.",
         ),
+        Failure::Status(404) if answered(kill) => path(kill, 404),
         Failure::Status(code @ (404 | 405 | 410)) if !kill.starting() || code != 404 => path(kill, code),
         Failure::Status(404) if !kill.progressing() => path(kill, 404),
         Failure::Status(code @ (401 | 403 | 407)) => Fault::new(
@@ -79,6 +80,12 @@ pub fn find(kill: &Killed) -> Option<Fault> {
 
 fn wants_certificate(text: &str) -> bool {
     ["bad certificate", "certificate required", "handshake failure"].iter().any(|w| text.contains(w))
+}
+
+/// The server's own access log has the kubelet's request and its answer: it is up, and knows its paths.
+fn answered(kill: &Killed) -> bool {
+    let says = |l: &str| l.contains("kube-probe/") && l.contains(" 404 ");
+    kill.case.crash_log().is_some_and(|log| log.text.lines().any(says))
 }
 
 fn path(kill: &Killed, code: u16) -> Fault {

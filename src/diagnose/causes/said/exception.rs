@@ -18,7 +18,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     found
 }
 
-fn words(_case: &Case, failure: &Failure) -> Told {
+fn words(case: &Case, failure: &Failure) -> Told {
     match failure.concept {
         Concept::BadData => Told::new(format!("it cannot work with the data that it finds ({})", said(failure)))
             .advise(data_advice(&failure.quote.to_ascii_lowercase())),
@@ -26,7 +26,10 @@ fn words(_case: &Case, failure: &Failure) -> Told {
             "Look the message up in the program's documentation and issues; raise its log level for what led to it.",
         ),
         _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
-            .advise("The stack names the place in the code: fix it there, or go back to the version that worked.")
+            .advise(match case.crash_log().and_then(|l| super::frame::own(&l.text)) {
+                Some(place) => format!("The stack leads to {place}: fix it there, or go back to the version that worked."),
+                None => "Look at the lines before it for the place in the code: fix it there, or go back to the version that worked.".to_owned(),
+            })
             .advise("If it began with new data or a new setting, that is what the code does not handle."),
     }
 }

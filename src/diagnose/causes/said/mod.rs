@@ -14,6 +14,7 @@ pub mod disk;
 pub mod entrypoint;
 pub mod environment;
 pub mod exception;
+mod frame;
 pub mod library;
 pub mod limits;
 pub mod memory;

@@ -34,7 +34,8 @@ fn words(case: &Case, failure: &Failure) -> Told {
     let told =
         Told::new(format!("{} is not in the image ({})", named(failure, "a module that it needs"), said(failure)));
     told.advise(format!(
-        "Install it when the image {} is built (requirements.txt, package.json, Gemfile, pom.xml), in the stage that is shipped, and build again.",
+        "Install {} when the image {} is built (requirements.txt, package.json, Gemfile, pom.xml), in the stage that is shipped, and build again.",
+        named(failure, "it"),
         case.container.image
     ))
     .advise("Check working directory and search path too (PYTHONPATH, NODE_PATH, CLASSPATH): a module of the program itself is then looked for in the wrong place.")

@@ -197,6 +197,7 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadArguments, "unrecognized subcommand", r"subcommand '(?<subject>[^']+)'"),
     strong(BadArguments, "is not a valid command", ""),
     strong(BadArguments, "invalid choice:", r"invalid choice: '?(?<subject>[^'\s]+)"),
+    strong(BadArguments, "error: argument", r"error: argument (?<subject>-\S+): "),
     strong(BadArguments, "the following arguments are required", r"are required: (?<subject>.+)"),
     strong(BadArguments, "required arguments were not provided", ""),
     strong(

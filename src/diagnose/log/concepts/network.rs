@@ -332,6 +332,7 @@ pub(super) const ROWS: &[Row] = &[
         "dial unix",
         r"dial unix (?<subject>/[\w./\-]+): connect: (?:no such file|connection refused)",
     ),
+    strong(CannotConnect, "not available", r"(?<host>[\w.\-]+):(?<port>\d{2,5}) (?:is )?not available"),
     strong(CannotConnect, "econnrefused", r"econnrefused (?<host>[\d.]+|[\w.\-]+):(?<port>\d+)"),
     strong(CannotConnect, "econnrefused", ""),
     strong(CannotConnect, "connection refused", ""),

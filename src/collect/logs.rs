@@ -46,7 +46,7 @@ impl Found {
 pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Found {
     let (end, slots) = match (&container.status.state, &container.status.last) {
         (State::Terminated(end), _) => (end, [LogSlot::Current, LogSlot::Previous]),
-        (State::Running { .. }, Some(end)) => (end, [LogSlot::Previous, LogSlot::Previous]),
+        (State::Running { .. }, Some(end)) => return of_running(reader, pod, container, end).await,
         (_, Some(end)) => (end, [LogSlot::Previous, LogSlot::Current]),
         _ => return Found::default(),
     };
@@ -56,10 +56,7 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
     let mut silent = None;
     let mut doubtful = None;
     let mut why = "no log of this run is left".to_owned();
-    for (i, slot) in slots.into_iter().enumerate() {
-        if i > 0 && slots[0] == slot {
-            break;
-        }
+    for slot in slots {
         match read(reader, pod, container, slot).await {
             Ok((bytes, cut)) => match belongs(&bytes, end) {
                 Belongs::ToCrash => return Found { log: Some((key(pod, container, slot), bytes, cut)), gap: None },
@@ -78,6 +75,25 @@ pub async fn of_crash(reader: &Reader, pod: &Pod, container: &Container) -> Foun
         Some(slot) => Found { log: Some((key(pod, container, slot), Vec::new(), false)), gap: None },
         None => Found { log: None, gap: Some(logs::gap(&key(pod, container, slots[0]), why)) },
     }
+}
+
+/// While it runs again the log of the crash is the previous one. Where that is gone, the run that is shown as running has ended as
+/// well, and the kubelet has not said so yet (its status lags by a second or two): then the current log is that of the newest crash.
+async fn of_running(reader: &Reader, pod: &Pod, container: &Container, end: &Terminated) -> Found {
+    if never_ran(end) {
+        return Found::default();
+    }
+    let why = match read(reader, pod, container, LogSlot::Previous).await {
+        Ok((bytes, cut)) if belongs(&bytes, end) != Belongs::Elsewhere => {
+            return Found { log: Some((key(pod, container, LogSlot::Previous), bytes, cut)), gap: None };
+        }
+        Ok(_) => "no log of this run is left".to_owned(),
+        Err(miss) => miss.why,
+    };
+    let gap = Some(logs::gap(&key(pod, container, LogSlot::Previous), why));
+    let current = read(reader, pod, container, LogSlot::Current).await.ok();
+    let log = current.filter(|(bytes, _)| !bytes.is_empty());
+    Found { log: log.map(|(bytes, cut)| (key(pod, container, LogSlot::Current), bytes, cut)), gap }
 }
 
 /// The log of another pod that is to blame: of its newest crash, or of the run that goes on.

@@ -63,15 +63,23 @@ impl<'a> Case<'a> {
     }
 
     /// The log of the crash: the *current* one while the container is `terminated` (or waiting, where no previous
-    /// one was read), the previous one once it was restarted (kubelet-facts, "The log of the crash").
+    /// one was read), the previous one once it was restarted (kubelet-facts, "The log of the crash"). Where that is gone
+    /// and the restart a moment ago, the current one: the kubelet's status lags behind the next crash.
     pub fn crash_log(&self) -> Option<&'a Log> {
         let current = self.cluster.log(self.pod, &self.container.name, LogSlot::Current);
         let previous = self.cluster.log(self.pod, &self.container.name, LogSlot::Previous);
         match &self.container.status.state {
             State::Terminated(_) => current.or(previous),
-            State::Running { .. } => previous,
+            State::Running { since } => previous.or_else(|| current.filter(|_| self.is_young(*since))),
             _ => previous.or(current),
         }
+    }
+
+    /// Restarted so short a while ago that it may have crashed again without the kubelet having said so.
+    fn is_young(&self, since: Option<Timestamp>) -> bool {
+        const YOUNG: i64 = 60;
+        self.container.status.last.is_some()
+            && since.is_some_and(|s| (0..=YOUNG).contains(&(self.now.as_second() - s.as_second())))
     }
 
     /// What the program left as its termination message (`terminationMessagePath`, or the end of its log under

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 type blob struct {
@@ -34,7 +35,12 @@ func registry(args []string) {
 	listen := f.String("listen", "127.0.0.1:5055", "address")
 	failures := f.Int64("failures", 1, "how many pulls of a flaky image fail")
 	f.Parse(args)
-	blobs, manifest := image()
+	blobs, manifest := image("")
+	// A layer of its own: one that the node has already is not fetched, and its damage never seen.
+	others, damagedManifest := image(fmt.Sprint(time.Now().UnixNano()))
+	for digest, b := range others {
+		blobs[digest] = b
+	}
 	var asked atomic.Int64
 	http.HandleFunc("/v2/", func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/v2/")
@@ -49,6 +55,8 @@ func registry(args []string) {
 			refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
 		case kind == "flaky" && wantsManifest && asked.Add(1) <= *failures:
 			refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", "upstream storage is not available")
+		case wantsManifest && kind == "corrupt":
+			send(w, r, damagedManifest)
 		case wantsManifest:
 			send(w, r, manifest)
 		default:
@@ -85,8 +93,8 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
 }
 
-// image builds an OCI image of one layer: this binary as /crashkit.
-func image() (map[string]blob, blob) {
+// image builds an OCI image of one layer: this binary as /crashkit, and a file that makes the layer unlike others.
+func image(mark string) (map[string]blob, blob) {
 	self, err := os.Open("/proc/self/exe")
 	if err != nil {
 		die("%v", err)
@@ -99,6 +107,8 @@ func image() (map[string]blob, blob) {
 	t := tar.NewWriter(&archive)
 	t.WriteHeader(&tar.Header{Name: "crashkit", Mode: 0o755, Size: int64(len(data)), Typeflag: tar.TypeReg})
 	t.Write(data)
+	t.WriteHeader(&tar.Header{Name: "mark", Mode: 0o644, Size: int64(len(mark)), Typeflag: tar.TypeReg})
+	t.Write([]byte(mark))
 	t.Close()
 	layer := newBlob("application/vnd.oci.image.layer.v1.tar", archive.Bytes())
 	cfg, _ := json.Marshal(map[string]any{

@@ -75,7 +75,7 @@ fn judge(case: &Case) -> Outcome {
         |wanted: &str, wrong| Outcome { case: case.name.clone(), wanted: wanted.into(), got: got.clone(), wrong };
     if case.spec.get("healthy") == Some(&Value::Bool(true)) {
         let crashing = mine.iter().any(|a| text(a, "/state") == "Crashing");
-        return outcome("silence", crashing.then(|| format!("{} although it is healthy", got)));
+        return outcome("silence", crashing.then(|| format!("{got} although it is healthy")));
     }
     let wanted = text(&case.spec, "/expect/reason");
     outcome(wanted, mine.first().map_or_else(|| Some("nothing was said".into()), |answer| problem(case, answer)))
@@ -123,7 +123,9 @@ fn table(outcomes: &[Outcome]) -> String {
     for o in outcomes.iter().filter(|o| o.wanted != o.got) {
         *confused.entry((&o.wanted, &o.got)).or_default() += 1;
     }
-    let rows = confused.iter().map(|((wanted, got), n)| format!("  {wanted:26} -> {got:26} {n}\n")).collect::<String>();
+    let rows: Vec<String> =
+        confused.iter().map(|((wanted, got), n)| format!("  {wanted:26} -> {got:26} {n}")).collect();
+    let rows = rows.join("\n");
     let right = outcomes.iter().filter(|o| o.wrong.is_none()).count();
     format!("{right} of {} right; answers other than the first choice (some are accepted):\n{rows}", outcomes.len())
 }

@@ -1,25 +1,26 @@
 //! The desk: owns all state, decides everything, awaits nothing. Pods, finished jobs and ticks of the clock come in;
 //! jobs go out. Time is an argument.
 
+mod later;
+mod told;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use kube::runtime::watcher::Event;
 
-use super::book::{Book, Key, Tell};
+use super::book::{Book, Key};
 use super::ending::Ending;
-use super::incident::{Count, Times};
+use super::incident::Times;
 use super::owners::{Owner, Owners};
 use super::sighting::{self, Sighting};
 use super::suspects::Suspects;
 use super::work::{Done, Job, Look};
-use crate::api::{self, CrashDiagnosis, State};
+use crate::api::CrashDiagnosis;
 use crate::collect::Resolved;
-use crate::diagnose::facts::{self, Cluster, Pod, Timestamp, Workload};
+use crate::diagnose::facts::{Cluster, Pod, Timestamp};
 use crate::evidence;
 use crate::health::Health;
-use crate::report::apply::{self, Wanted, Written};
-use crate::report::event::{self, Regarding};
 use crate::report::metrics::Metrics;
 use crate::watch::detect::{self, Noticed, Policy, Trigger};
 use crate::watch::slim::SlimPod;
@@ -176,30 +177,6 @@ impl Desk {
         }
     }
 
-    /// A pod of a Job ended well: what failed before it is made good, if the Job wants one success only.
-    fn job_succeeded(&mut self, namespace: &str, pod: &SlimPod, now: Timestamp) {
-        let (Some(job), Some(ended)) = (&pod.slim.job, pod.slim.ended) else { return };
-        let made_good = |spec: &api::WorkloadRef| match spec.kind.as_str() {
-            "Job" => spec.name == *job,
-            "CronJob" => {
-                job.strip_prefix(&spec.name).and_then(|r| r.strip_prefix('-')).is_some_and(|r| !r.contains('-'))
-            }
-            _ => false,
-        };
-        let mut keys = Vec::new();
-        for (key, entry) in self.book.entries.iter_mut().filter(|(k, _)| k.0 == namespace) {
-            let incident = &mut entry.incident;
-            let later = incident.last_seen().is_none_or(|t| ended > t);
-            if made_good(&incident.spec.workload) && incident.pods_total.unwrap_or(1) <= 1 && later {
-                incident.succeeded(now);
-                keys.push(key.clone());
-            }
-        }
-        for key in keys {
-            self.write_if_due(&key, now);
-        }
-    }
-
     /// A suspicious pod, as it is now; `around`: what was fetched for it.
     fn observe(&mut self, pod: &Arc<Pod>, around: Option<&Cluster>, now: Timestamp) {
         let pod = &self.with_namespace_annotations(pod);
@@ -279,20 +256,6 @@ impl Desk {
         self.write_if_due(key, now);
     }
 
-    /// Not crashing as far as can be seen; worth another look if something waits.
-    fn suspect(&mut self, pod: &Arc<Pod>, now: Timestamp) {
-        self.ending.note(pod, now);
-        let waits = pod.containers.iter().any(|c| matches!(c.status.state, facts::State::Waiting { .. }));
-        let ended = pod.phase == "Succeeded";
-        if (waits || ended) && pod.deleting.is_none() {
-            // Of an end in good order its events tell at once; what waits may heal first.
-            let first_look = if ended { 1 } else { self.rules.policy.config_grace + 1 };
-            self.suspects.add(&pod.uid, &pod.namespace, &pod.name, Some(pod.clone()), first_look, now);
-        } else {
-            self.suspects.clear(&pod.uid);
-        }
-    }
-
     /// Owners may put our annotations on the namespace; those on the pod win.
     fn with_namespace_annotations(&self, pod: &Arc<Pod>) -> Arc<Pod> {
         let Some(of_namespace) = self.namespaces.get(&pod.namespace) else { return pod.clone() };
@@ -309,14 +272,6 @@ impl Desk {
             self.namespaces.remove(&name);
         } else {
             self.namespaces.insert(name, annotations);
-        }
-    }
-
-    /// One of our objects was deleted, by us, by a user, or with its workload.
-    pub fn on_object_deleted(&mut self, key: &Key) {
-        if let Some(entry) = self.book.drop(key) {
-            let (cause, reason) = entry.written.map(|w| (w.cause, w.reason)).unwrap_or_default();
-            self.metrics.forget(&key.0, &entry.incident.spec, &cause, &reason);
         }
     }
 
@@ -372,103 +327,6 @@ impl Desk {
         }
     }
 
-    /// A pod that was looked at again. Unlike a watch event it may be older than what is known, so it only ever adds trouble.
-    fn recheck(&mut self, pod: &Arc<Pod>, around: &Cluster, now: Timestamp) {
-        if !detect::notice(pod, around, now, &self.rules.policy).is_empty() {
-            self.observe_stuck(pod, around, now);
-        }
-    }
-
-    fn observe_stuck(&mut self, pod: &Arc<Pod>, around: &Cluster, now: Timestamp) {
-        let pod = &self.with_namespace_annotations(pod);
-        let noticed = detect::notice(pod, around, now, &self.rules.policy);
-        match self.owners.of(pod, now) {
-            Owner::Known(owner) => {
-                self.suspects.clear(&pod.uid);
-                let mut pod = (**pod).clone();
-                pod.workload.clone_from(&owner.workload);
-                self.record(&Arc::new(pod), &owner, &noticed, now);
-            }
-            // Its next look finds the answer; the pod has waited for half a minute already.
-            Owner::Ask if pod.phase == "Failed" => self.jobs.push_back(Job::Resolve(pod.clone())),
-            Owner::Ask => {
-                self.suspects.add(&pod.uid, &pod.namespace, &pod.name, None, 1, now);
-                self.suspects.hurry(&pod.uid, now);
-                self.jobs.push_back(Job::Resolve(pod.clone()));
-            }
-            Owner::Asked => self.suspects.hurry(&pod.uid, now),
-        }
-    }
-
-    fn written(
-        &mut self,
-        key: &Key,
-        status: api::CrashDiagnosisStatus,
-        result: Result<Written, apply::Error>,
-        now: Timestamp,
-    ) {
-        let Some(entry) = self.book.entries.get_mut(key) else { return };
-        match result {
-            Ok(Written::Done) => {
-                self.health.good("write");
-                let before = entry.written.take();
-                let newer = before.as_ref().is_none_or(|b| b.last_seen != status.last_seen);
-                let ended = status.last_crash.as_ref().and_then(|c| c.finished_at.as_ref()).map(|t| t.0);
-                if let Some(ended) = ended.filter(|t| newer && *t >= self.started && *t <= now) {
-                    self.metrics.detection.observe(now.duration_since(ended).as_secs_f64());
-                }
-                tracing::info!(ns = %key.0, name = %key.1, state = ?status.state, reason = %status.reason, pods = %status.pods_ratio, "written");
-                entry.wrote(status, now);
-                let before = before.map(|b| (b.cause, b.reason));
-                self.show(key, before.as_ref().map(|(c, r)| (c.as_str(), r.as_str())));
-                self.tell(key, now);
-                self.write_if_due(key, now);
-            }
-            Ok(Written::Gone) => {
-                entry.is_gone();
-                // Recovered, and somebody or the garbage collector took it: let it go.
-                if entry.incident.state == State::Recovered || entry.incident.has_no_pods() {
-                    self.on_object_deleted(key);
-                } else {
-                    self.write_if_due(key, now);
-                }
-            }
-            Err(error) => {
-                entry.failed(now);
-                if entry.failures == 3 && matches!(&error, apply::Error::Api(kube::Error::Api(s)) if s.is_invalid()) {
-                    // The same name for another container type: the spec cannot change, so the old object has to go.
-                    entry.is_gone();
-                    self.jobs.push_back(Job::Delete(key.clone()));
-                }
-                self.failed("write", &error);
-            }
-        }
-    }
-
-    fn failed(&self, what: &'static str, error: &apply::Error) {
-        let apply::Error::Api(inner) = error;
-        let category = apply::category(inner);
-        self.metrics.reconcile_errors.with_label_values(&[category]).inc();
-        let then = if what == "event" { "failed" } else { "failed, will be tried again" };
-        tracing::warn!(what, category, %error, "{then}");
-        if category == "Forbidden" {
-            self.health.refused();
-        }
-        if what == "write" && category != "Conflict" && category != "Invalid" {
-            self.health.bad("write", format!("CrashDiagnosis objects cannot be written: {error}"));
-        }
-    }
-
-    /// The last pod of an incident is gone. Does its workload exist?
-    fn deserted(&mut self, key: &Key, exists: Option<bool>, now: Timestamp) {
-        let Some(entry) = self.book.entries.get_mut(key) else { return };
-        entry.deserted = Some(now);
-        if exists == Some(false) && entry.incident.has_no_pods() {
-            tracing::info!(ns = %key.0, name = %key.1, "the workload is gone: deleting its diagnosis");
-            self.jobs.push_back(Job::Delete(key.clone()));
-        }
-    }
-
     /// Time passes; to be called about every second.
     pub fn tick(&mut self, now: Timestamp) {
         let keys: Vec<Key> = self.book.entries.keys().cloned().collect();
@@ -488,106 +346,6 @@ impl Desk {
         }
         for pod in self.ending.due(now) {
             self.jobs.push_back(Job::Recheck(pod.namespace.clone(), pod.name.clone(), Some(pod)));
-        }
-    }
-
-    fn look_after_deserted(&mut self, key: &Key, now: Timestamp) {
-        let synced = self.is_synced();
-        let Some(entry) = self.book.entries.get_mut(key) else { return };
-        if !synced || !entry.incident.has_no_pods() {
-            return;
-        }
-        let since = *entry.deserted.get_or_insert(now);
-        if now.as_second() - since.as_second() >= DESERTED {
-            // Until the answer comes nobody asks again; then every half hour.
-            entry.deserted = now.checked_add(jiff::SignedDuration::from_mins(30)).ok();
-            self.jobs.push_back(Job::Exists(key.clone(), entry.incident.workload.clone()));
-        }
-    }
-
-    fn look_again(&mut self, uid: &str, suspect: super::suspects::Suspect, now: Timestamp) {
-        if let Some(pod) = &suspect.pod {
-            let noticed = detect::notice(pod, &Cluster::default(), now, &self.rules.policy);
-            if !noticed.is_empty() {
-                self.observe(&pod.clone(), None, now);
-                return;
-            }
-            if !detect::wants_events(pod, now, &self.rules.policy) {
-                return;
-            }
-        }
-        let _ = uid;
-        self.jobs.push_back(Job::Recheck(suspect.namespace, suspect.name, suspect.pod));
-    }
-
-    fn write_if_due(&mut self, key: &Key, now: Timestamp) {
-        let synced = self.is_synced();
-        let Some(entry) = self.book.entries.get_mut(key) else { return };
-        // Half of the first list is half of the truth: what an earlier life wrote is better until it is read.
-        if !synced && entry.written.is_some() {
-            return;
-        }
-        let Some(due) = entry.due(now, self.rules.times) else { return };
-        entry.writing = true;
-        let incident = &entry.incident;
-        self.jobs.push_back(Job::Write(
-            key.clone(),
-            Box::new(Wanted {
-                namespace: incident.namespace.clone(),
-                name: incident.name.clone(),
-                spec: incident.spec.clone(),
-                workload: incident.workload.clone(),
-                status: due.status,
-                whole: due.whole,
-            }),
-        ));
-    }
-
-    /// Events that are due.
-    fn tell(&mut self, key: &Key, now: Timestamp) {
-        let Some(entry) = self.book.entries.get_mut(key) else { return };
-        let due = entry.tell(now);
-        if !self.rules.events {
-            return;
-        }
-        let Some(status) = &entry.written else { return };
-        let container = &entry.incident.spec.container;
-        for tell in due {
-            let pod = |name: String, uid: String| Workload {
-                api_version: "v1".into(),
-                kind: "Pod".into(),
-                name,
-                uid: Some(uid),
-            };
-            let (object, in_pod) = match &tell {
-                Tell::Pod(name, uid) => (pod(name.clone(), uid.clone()), true),
-                Tell::Workload | Tell::Recovery => (entry.incident.workload.clone(), false),
-            };
-            let regarding =
-                Regarding { namespace: key.0.clone(), object, container: in_pod.then(|| container.clone()) };
-            let event = match tell {
-                Tell::Recovery => {
-                    event::event(&regarding, event::recovery_note(container, status), "Recovered", false, now)
-                }
-                _ => {
-                    event::event(&regarding, event::note(container, status, &key.0, &key.1), &status.reason, true, now)
-                }
-            };
-            self.jobs.push_back(Job::Publish(Box::new(event)));
-        }
-    }
-
-    fn show(&self, key: &Key, before: Option<(&str, &str)>) {
-        if let Some(entry) = self.book.entries.get(key)
-            && let Some(status) = &entry.written
-        {
-            self.metrics.show(&key.0, &entry.incident.spec, status, before);
-        }
-    }
-
-    fn metrics_count(&self, key: &Key, count: &Count) {
-        if let Some(entry) = self.book.entries.get(key) {
-            self.metrics.count(&key.0, &entry.incident.spec, &count.cause, &count.reason, count.crashes);
         }
     }
 }

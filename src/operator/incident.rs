@@ -3,23 +3,25 @@
 //! Crashing -> Recovered after `resolve_after` of health -> to be deleted after `retention`; a later crash reopens it.
 //! All that it needs after a restart of the operator stands in the object ([`Incident::restore`]).
 
+mod pod;
+mod render;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::backoff::BackOff;
 use super::earlier::Earlier;
 use super::sighting::{self, SeenCrash, Sighting};
-use crate::api::{self, CrashDiagnosisSpec, CrashDiagnosisStatus};
+use crate::api::{self, CrashDiagnosisSpec};
 use crate::diagnose::facts::{PastCrash, Timestamp, Workload};
 use crate::report::resource::{self, Verdict};
+
+use pod::PodState;
 
 /// Entries of `status.history`.
 const MAX_HISTORY: usize = 10;
 /// Explanations kept side by side; the rarest goes when a new one comes.
 const MAX_VERDICTS: usize = 8;
-/// Identities of crashes kept per pod: a status shows two ends at most, and one obstacle.
-const MAX_IDS: usize = 4;
 /// A crash that looks like an explained one is looked at again after this many seconds, doubled while nothing changes.
 const LOOK_AGAIN: i64 = 20;
 /// But at least this often.
@@ -72,25 +74,6 @@ pub struct Incident {
     /// What was counted before the operator started.
     earlier: Earlier,
     conditions: Vec<api::Condition>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct PodState {
-    name: String,
-    node: Option<String>,
-    restarts: i64,
-    word: String,
-    ids: VecDeque<String>,
-    last_at: Option<Timestamp>,
-    running_since: Option<Timestamp>,
-    down: bool,
-    next_restart: Option<Timestamp>,
-    back_off: BackOff,
-    signature: String,
-    /// Crashes that the object may not know of yet.
-    unwritten: usize,
-    /// Known from the object only; not seen since the operator started.
-    restored: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -430,160 +413,4 @@ impl Incident {
             pod.unwritten = 0;
         }
     }
-
-    /// The status that the object should have; `None` while there is no explanation yet.
-    pub fn render(&mut self, now: Timestamp, times: Times) -> Option<CrashDiagnosisStatus> {
-        self.choose(now, times);
-        let verdict = &self.explained.iter().find(|e| e.signature == self.shown)?.verdict;
-        let mut status = CrashDiagnosisStatus {
-            state: self.state,
-            workload: resource::workload_words(&self.spec.workload),
-            restarts: self.pods.values().map(|p| p.restarts).sum(),
-            last_crash: self.last_crash.clone(),
-            crashes: self.crashes,
-            history: self.history.iter().take(MAX_HISTORY).map(|p| p.entry.clone()).collect(),
-            first_seen: self.first_seen.map(resource::whole_seconds).map(Time),
-            last_seen: self.last_seen.map(resource::whole_seconds).map(Time),
-            recovered_at: self.recovered_at.map(resource::whole_seconds).map(Time),
-            ..CrashDiagnosisStatus::default()
-        };
-        verdict.fill(&mut status);
-        self.fill_pods(&mut status, now, times);
-        self.fill_minorities(&mut status, now, times);
-        self.conditions = conditions(&status, &self.conditions, now);
-        status.conditions.clone_from(&self.conditions);
-        Some(status)
-    }
-
-    /// The explanation of most pods is shown; the newest of equals.
-    fn choose(&mut self, now: Timestamp, times: Times) {
-        let pods_with = |s: &str| self.affected(now, times).filter(|(_, p)| p.signature == s).count();
-        let best = self.explained.iter().map(|e| (pods_with(&e.signature), &e.signature)).max_by_key(|(n, _)| *n);
-        let known = self.explained.iter().any(|e| e.signature == self.shown);
-        match best {
-            Some((n, signature)) if n > 0 || !known => {
-                let mut equals = self.explained.iter().rev().filter(|e| pods_with(&e.signature) == n);
-                self.shown = equals.next().map_or_else(|| signature.clone(), |e| e.signature.clone());
-            }
-            _ => {}
-        }
-    }
-
-    fn fill_pods(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
-        let mut affected: Vec<(&String, &PodState)> = self.affected(now, times).collect();
-        affected.sort_by(|a, b| b.1.last_at.cmp(&a.1.last_at).then_with(|| a.1.name.cmp(&b.1.name)));
-        let count = i64::try_from(affected.len()).unwrap_or(i64::MAX);
-        status.pods_affected = count;
-        status.pods_total = self.pods_total.unwrap_or(count).max(count).max(1);
-        status.pods_ratio = format!("{count}/{}", status.pods_total);
-        status.next_restart_at = affected.iter().filter_map(|(_, p)| p.next_restart).min().map(Time);
-        let pod = |(uid, p): &(&String, &PodState)| api::AffectedPod {
-            name: p.name.clone(),
-            uid: (*uid).clone(),
-            node: p.node.clone(),
-            restarts: p.restarts,
-            state: p.word.clone(),
-            last_crash: p.ids.back().cloned(),
-            last_crash_at: p.last_at.map(Time),
-            reason: self.explanation(&p.signature).map(|v| v.reason.clone()).filter(|r| *r != status.reason),
-        };
-        status.pods = affected.iter().take(MAX_HISTORY).map(pod).collect();
-    }
-
-    /// A workload whose pods crash for two causes shows the one of most pods, and names the other.
-    fn fill_minorities(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
-        for other in self.explained.iter().filter(|e| e.verdict.reason != status.reason) {
-            let pods = self.affected(now, times).filter(|(_, p)| p.signature == other.signature).count();
-            if pods > 0 && status.alternatives.iter().all(|a| a.reason != other.verdict.reason) {
-                let against = format!("this holds for {pods} of {} affected pods", status.pods_affected);
-                status.alternatives.insert(
-                    0,
-                    api::AlternativeReading {
-                        cause: other.verdict.cause.clone(),
-                        reason: other.verdict.reason.clone(),
-                        summary: other.verdict.summary.clone(),
-                        against,
-                    },
-                );
-            }
-        }
-        status.alternatives.truncate(3);
-    }
-}
-
-impl PodState {
-    fn restore(p: &api::AffectedPod, history: &[api::HistoryEntry]) -> Self {
-        let of_pod = history.iter().rev().filter(|h| h.pod == p.name).filter_map(|h| h.id.clone());
-        let mut ids: VecDeque<String> = of_pod.chain(p.last_crash.clone()).collect();
-        ids.drain(..ids.len().saturating_sub(MAX_IDS));
-        Self {
-            name: p.name.clone(),
-            node: p.node.clone(),
-            restarts: p.restarts,
-            word: p.state.clone(),
-            ids,
-            last_at: p.last_crash_at.as_ref().map(|t| t.0),
-            restored: true,
-            ..Self::default()
-        }
-    }
-
-    fn update(&mut self, s: &Sighting, now: Timestamp) {
-        for c in &s.crashes {
-            if self.ids.contains(&c.id) {
-                continue;
-            }
-            // A pod that was known from its object may show an end before the one that the object names.
-            if c.at.is_some() && c.at < self.last_at {
-                self.ids.push_front(c.id.clone());
-            } else {
-                self.ids.push_back(c.id.clone());
-                // The kubelet gives no time to an end that it did not see (ContainerStatusUnknown): it was a moment ago.
-                let unseen = (!c.id.starts_with("waiting:")).then(|| resource::whole_seconds(now));
-                self.last_at = self.last_at.max(c.at.or(unseen));
-            }
-        }
-        while self.ids.len() > MAX_IDS {
-            self.ids.pop_front();
-        }
-        self.name.clone_from(&s.pod);
-        self.node.clone_from(&s.node);
-        self.restarts = s.restarts;
-        self.word.clone_from(&s.word);
-        self.running_since = s.running_since;
-        self.down = s.down;
-        self.next_restart = s.waits.and_then(|wait| self.back_off.next(s.restarts, &wait));
-        self.restored = false;
-        // What runs again after an obstacle keeps the signature of its trouble.
-        if s.down || self.signature.is_empty() || !s.crashes.is_empty() {
-            self.signature.clone_from(&s.signature);
-        }
-    }
-
-    /// Down, or not up for long enough since, or (replaced by its controller, like an evicted pod) down a short while ago.
-    fn in_trouble(&self, now: Timestamp, times: Times) -> bool {
-        let recent = |t: Timestamp| now.as_second() - t.as_second() < times.resolve_after;
-        self.down || self.restored || self.running_since.or(self.last_at).is_some_and(recent)
-    }
-}
-
-fn conditions(s: &CrashDiagnosisStatus, old: &[api::Condition], now: Timestamp) -> Vec<api::Condition> {
-    let crashing = s.state == api::State::Crashing;
-    let wanted = [
-        ("Crashing", crashing, if crashing { s.reason.as_str() } else { "Recovered" }, s.summary.as_str()),
-        ("Diagnosed", s.reason != "Unknown", s.reason.as_str(), ""),
-    ];
-    let make = |(kind, holds, reason, message): (&str, bool, &str, &str)| {
-        let status = if holds { "True" } else { "False" };
-        let since = old.iter().find(|c| c.type_ == kind && c.status == status).map(|c| c.last_transition_time.clone());
-        api::Condition {
-            type_: kind.into(),
-            status: status.into(),
-            reason: reason.into(),
-            message: message.into(),
-            last_transition_time: since.unwrap_or_else(|| Time(resource::whole_seconds(now))),
-            observed_generation: None,
-        }
-    };
-    wanted.into_iter().map(make).collect()
 }

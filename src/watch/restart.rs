@@ -53,19 +53,31 @@ pub(super) fn is_slow_loop(
         return false;
     }
     let shorter = end.ran_for().is_some_and(|before| running < before);
-    let by_probe = || {
-        cluster
-            .events_of_pod(pod)
-            .any(|e| e.reason == "Killing" && e.container.as_deref() == Some(&c.name) && is_probe_kill(&e.message))
-    };
-    if shorter && (end.reason == "OOMKilled" || by_probe()) {
+    let usual = between_restarts(pod, c, now);
+    let again = shorter || usual.is_some_and(|between| running <= 2 * between);
+    if (shorter && end.reason == "OOMKilled") || (again && killed_by_probe(pod, c, cluster, end)) {
         return true;
     }
-    let Some(between) = between_restarts(pod, c, now) else { return false };
+    let Some(between) = usual else { return false };
     let restarts = c.status.restarts;
     let needed = if matches!(end.exit_code, 0 | 137 | 143) { 4 } else { 1 };
     // Runs of unequal length: the next end is due within twice the usual time.
     between <= 24 * 3600 && restarts >= needed && (shorter || (restarts > 2 && running <= 2 * between))
+}
+
+/// Its probe's failures or kills are told within the hour before its end.
+fn killed_by_probe(pod: &Pod, c: &Container, cluster: &Cluster, end: &Terminated) -> bool {
+    const HOUR: i64 = 3600;
+    let own = |name: &Option<String>| name.as_deref().map_or(pod.containers.len() == 1, |n| n == c.name);
+    let near = |at: Option<Timestamp>| {
+        at.zip(end.finished).is_none_or(|(at, end)| (at.as_second() - end.as_second()).abs() <= HOUR)
+    };
+    cluster.events_of_pod(pod).any(|e| {
+        let said = is_probe_kill(&e.message)
+            || e.message.starts_with("Liveness probe failed")
+            || e.message.starts_with("Startup probe failed");
+        said && own(&e.container) && near(e.last)
+    })
 }
 
 /// Seconds between two restarts, on average over the pod's life.

@@ -181,7 +181,7 @@ class Samples(unittest.TestCase):
 
     def test_kubectl_reads_well(self):
         header = kubectl("get", "crash", "-n", "shop").splitlines()[0].split()
-        self.assertEqual(header, "WORKLOAD CONTAINER CAUSE REASON PODS RESTARTS STATE LAST CRASH AGE".split())
+        self.assertEqual(header, "NAME WORKLOAD CONTAINER CAUSE REASON PODS RESTARTS STATE LAST CRASH AGE".split())
         by_cause = kubectl("get", "crash", "-A", "-l", "crashdiagnosis.dev/cause=ResourceLimits", "-o", "name")
         self.assertIn("deployment.api.app", by_cause)
         self.assertIn("FIELD: summary <string>", kubectl("explain", "crashdiagnosis.status.summary"))

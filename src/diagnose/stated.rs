@@ -119,6 +119,11 @@ pub fn on_stuck_pod<'a>(case: &Case<'a>, reasons: &'static [&'static str]) -> Ve
     events.into_iter().map(of_event).collect()
 }
 
+/// The scheduler finds the pod's host ports taken, and nothing else that may pass (as a lack of CPU does).
+pub fn lacks_free_ports(message: &str) -> bool {
+    message.contains("free ports for the requested pod ports") && !message.contains("Insufficient")
+}
+
 /// Why the scheduler does not place the pod: the PodScheduled condition (the present) and its events.
 pub fn by_scheduler<'a>(case: &Case<'a>) -> Vec<Said<'a>> {
     if case.pod.node.is_some() {

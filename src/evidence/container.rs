@@ -99,6 +99,7 @@ fn port(p: &core::ContainerPort) -> Port {
         name: p.name.as_deref().map(word),
         number: u16::try_from(p.container_port).unwrap_or(0),
         protocol: p.protocol.as_deref().map_or_else(|| "TCP".into(), word),
+        host: p.host_port.and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0),
     }
 }
 

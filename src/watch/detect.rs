@@ -103,7 +103,8 @@ pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> 
         return Vec::new();
     }
     if pod.phase == "Succeeded" {
-        return failed::evicted_in_good_order(pod, cluster);
+        let evicted = failed::evicted_in_good_order(pod, cluster);
+        return if evicted.is_empty() { failed::completed_by_its_probe(pod, cluster) } else { evicted };
     }
     if pod.phase == "Failed" {
         return failed::notice(pod, cluster, now, policy);

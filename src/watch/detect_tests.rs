@@ -319,3 +319,18 @@ fn what_must_run_for_ever_and_succeeded_was_evicted_where_the_event_says_so() {
     let noticed = |w: &World| notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default()).len();
     assert_eq!((noticed(&world(true)), noticed(&world(false))), (1, 0));
 }
+
+#[test]
+fn completed_because_its_probe_killed_it() {
+    let world = |message: &str| {
+        World::new().event("Killing", message, 60).with(|w| {
+            w.pod().phase = "Succeeded".into();
+            w.pod().restart_policy = RestartPolicy::OnFailure;
+            let end = Terminated { exit_code: 0, finished: Some(at(61)), ..Terminated::default() };
+            w.container().status.state = State::Terminated(end);
+        })
+    };
+    let noticed = |m: &str| notice(&world(m).cluster.pods[0], &world(m).cluster, at(70), &Policy::default()).len();
+    assert_eq!(noticed("Container app failed liveness probe, will be restarted"), 1);
+    assert_eq!(noticed("Stopping container app"), 0);
+}

@@ -17,6 +17,26 @@ pub(super) fn evicted_in_good_order(pod: &Pod, cluster: &Cluster) -> Vec<Noticed
     stuck::main_container(pod).filter(|_| evicted).map(|c| pod_failed(pod, c)).into_iter().collect()
 }
 
+/// Stopped by its liveness probe, which it took so well that it ended with code 0: under OnFailure or Never that counts as the end
+/// of its work, and nobody starts it again. The kubelet's kill is the last that happened.
+pub(super) fn completed_by_its_probe(pod: &Pod, cluster: &Cluster) -> Vec<Noticed> {
+    let killed = |c: &&Container| {
+        let State::Terminated(end) = &c.status.state else { return false };
+        let at_its_end = |at: Option<Timestamp>| {
+            let slack = pod.grace_seconds + 10;
+            at.zip(end.finished).is_some_and(|(at, end)| (0..=slack).contains(&(end.as_second() - at.as_second())))
+        };
+        cluster.events_of_pod(pod).any(|e| {
+            e.reason == "Killing"
+                && e.message.contains("failed liveness probe")
+                && e.container.as_deref().is_none_or(|n| n == c.name)
+                && at_its_end(e.last)
+        })
+    };
+    let regular = pod.containers.iter().filter(|c| c.kind == ContainerKind::Regular);
+    regular.filter(killed).map(|c| pod_failed(pod, c)).collect()
+}
+
 /// A pod that failed for good.
 pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
     if is_made_good(pod, cluster, now, policy) {

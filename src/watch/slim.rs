@@ -197,7 +197,9 @@ impl Raw<'_> {
             let message = c.message.as_deref().unwrap_or_default();
             c.kind == "PodScheduled"
                 && c.status == "False"
-                && (message.contains("olume") || message.contains("persistentvolumeclaim"))
+                && (message.contains("olume")
+                    || message.contains("persistentvolumeclaim")
+                    || message.contains("free ports"))
         })
     }
 

@@ -6,6 +6,8 @@ use crate::diagnose::facts::{
     Cluster, Container, ContainerKind, Event, Pod, State, Timestamp, VolumeSource, seconds_between,
 };
 
+use crate::diagnose::stated;
+
 use super::detect::{Noticed, Policy, Trigger};
 
 /// Events that say why there are no containers yet.
@@ -112,7 +114,7 @@ fn volumes_of(message: &str, pod: &Pod, cluster: &Cluster) -> Vec<String> {
     claims(pod).filter(|(_, claim)| bound(claim)).map(|(volume, _)| volume.to_owned()).collect()
 }
 
-/// A pod that the scheduler holds back: only where a claim is the reason.
+/// A pod that the scheduler holds back: only where a claim or a taken host port is the reason, not for want of room.
 fn not_scheduled(pod: &Pod, cluster: &Cluster) -> Option<Found> {
     let scheduled = pod.condition("PodScheduled").filter(|c| c.status == "False");
     let events = || cluster.events_of_pod(pod).filter(|e| e.reason == "FailedScheduling");
@@ -133,6 +135,7 @@ fn not_scheduled(pod: &Pod, cluster: &Cluster) -> Option<Found> {
             let volumes = [named, unbound].into_iter().find(|s| !s.is_empty()).unwrap_or_else(all);
             Some((since, volumes))
         }
+        Some(m) if stated::lacks_free_ports(m) => Some((since, BTreeSet::new())),
         Some(_) => None,
         // WaitForFirstConsumer: the scheduler has chosen a node and waits for the claim, without a word (kubelet-facts).
         None => (!unbound.is_empty()).then_some((since, unbound)),

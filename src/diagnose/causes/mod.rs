@@ -32,6 +32,7 @@ pub static RULES: &[Rule] = &[
         examine: start::config::examine,
     },
     Rule { reasons: &[Reason::LifecycleHookFailed], examine: start::hook::examine },
+    Rule { reasons: &[Reason::PortConflict], examine: start::host_port::examine },
     Rule {
         reasons: &[
             Reason::EntrypointNotFound,

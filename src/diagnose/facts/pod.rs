@@ -303,6 +303,8 @@ pub struct Port {
     pub number: u16,
     /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
+    /// `hostPort`, where one is asked for.
+    pub host: Option<u16>,
 }
 
 /// Requests and limits. `None` means not set. Always read from spec: status is wrong on cgroup v1.

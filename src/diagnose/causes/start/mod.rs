@@ -3,6 +3,7 @@
 pub mod config;
 pub mod exec;
 pub mod hook;
+pub mod host_port;
 pub mod image;
 mod mount;
 mod pull_secret;

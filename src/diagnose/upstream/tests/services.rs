@@ -38,7 +38,7 @@ fn services_themselves() {
             "a target port that nobody has",
             web(REFUSED).svc(postgres()).pods(&[pod("postgres-0", "app=postgres")]).with(|w| {
                 w.cluster.services[0].ports[0].target = "pg".into();
-                w.cluster.pods[1].containers[0].ports = vec![Port { name: Some("sql".into()), number: 5432, protocol: "TCP".into() }];
+                w.cluster.pods[1].containers[0].ports = vec![Port { name: Some("sql".into()), number: 5432, protocol: "TCP".into(), host: None }];
             }),
             "Service shop/postgres",
             "sends port 5432 to target port pg, but its pods declare 5432 (sql)",

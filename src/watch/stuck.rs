@@ -41,6 +41,7 @@ pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> 
     let found =
         if pod.node.is_some() { no_containers(pod, cluster).or_else(silent) } else { not_scheduled(pod, cluster) };
     let Some((since, volumes)) = found else { return Vec::new() };
+    let for_ports = volumes.is_empty() && pod.node.is_none();
     if since.and_then(|s| seconds_between(s, now)).is_some_and(|s| s < policy.stuck_after) {
         return Vec::new();
     }
@@ -50,7 +51,19 @@ pub fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> 
         crash: format!("{}/{}/stuck", pod.uid, c.name),
         at: since,
     };
+    if for_ports {
+        return want_taken_ports(pod, cluster).into_iter().map(make).collect();
+    }
     blamed(pod, &volumes).into_iter().map(make).collect()
+}
+
+/// The containers whose host ports another pod holds; where none is seen to, the main one.
+fn want_taken_ports<'a>(pod: &'a Pod, cluster: &Cluster) -> Vec<&'a Container> {
+    let placed = || cluster.pods.iter().filter(|p| p.uid != pod.uid && p.node.is_some() && p.phase != "Succeeded");
+    let held = |port: u16| placed().any(|p| p.containers.iter().flat_map(|c| &c.ports).any(|o| o.host == Some(port)));
+    let taken = |c: &&Container| c.ports.iter().filter_map(|p| p.host).any(held);
+    let found: Vec<&Container> = pod.containers.iter().filter(taken).collect();
+    if found.is_empty() { main_container(pod).into_iter().collect() } else { found }
 }
 
 /// Nothing of the pod runs or ended, and something waits without a reason of its own.

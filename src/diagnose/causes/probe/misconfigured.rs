@@ -84,7 +84,9 @@ fn wants_certificate(text: &str) -> bool {
 
 /// The server's own access log has the kubelet's request and its answer: it is up, and knows its paths.
 fn answered(kill: &Killed) -> bool {
-    let says = |l: &str| l.contains("kube-probe/") && l.contains(" 404 ");
+    let ProbeAction::Http { path, .. } = &kill.probe.action else { return false };
+    let asked = format!("\"GET {path} HTTP/");
+    let says = |l: &str| l.contains(" 404 ") && (l.contains("kube-probe/") || l.contains(&asked));
     kill.case.crash_log().is_some_and(|log| log.text.lines().any(says))
 }
 

@@ -3,7 +3,7 @@
 //! Why a pull failed stands in `waiting.message` (since Kubernetes 1.30 also while it backs off) and in the event
 //! `Failed to pull image`; `Back-off pulling image` and `Error: ErrImagePull` say nothing of it.
 
-use crate::diagnose::facts::{Pod, State};
+use crate::diagnose::facts::{Container, Pod, State};
 use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::cut;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, RootCause, Source};
@@ -94,6 +94,8 @@ fn pull(case: &Case, said: &[Said]) -> Finding {
     let reason = match trouble {
         Some(Broken) => Reason::CorruptImage,
         Some(DiskFull) => Reason::DiskFull,
+        // The same image is well on another node: it is this one.
+        Some(NodeStore) if runs_elsewhere(case).is_some() => Reason::NodeFault,
         Some(NodeStore) => Reason::RuntimeFailure,
         _ => Reason::ImagePullFailed,
     };
@@ -189,16 +191,17 @@ fn platform(case: &Case) -> String {
     }
 }
 
+/// A pod on another node in which the same image runs.
+fn runs_elsewhere<'a>(case: &Case<'a>) -> Option<&'a Pod> {
+    let image = &case.container.image;
+    let runs = |c: &Container| c.image == *image && matches!(c.status.state, State::Running { .. });
+    let others = case.cluster.pods.iter().filter(|p| p.node.is_some() && p.node != case.pod.node);
+    others.into_iter().find(|p| p.containers.iter().any(runs))
+}
+
 /// Whether the same image runs on another node: then it is there, and this node (or its rights) is the matter.
 fn elsewhere(case: &Case, finding: Finding) -> Finding {
-    let runs = |p: &&Pod| {
-        p.node.is_some()
-            && p.node != case.pod.node
-            && p.containers
-                .iter()
-                .any(|c| c.image == case.container.image && matches!(c.status.state, State::Running { .. }))
-    };
-    let Some(other) = case.cluster.pods.iter().find(runs) else { return finding };
+    let Some(other) = runs_elsewhere(case) else { return finding };
     let node = other.node.as_deref().unwrap_or_default();
     let text = format!("the same image runs in pod {} on node {node}", other.name);
     finding.evidence(Evidence::new(Source::Node, text))

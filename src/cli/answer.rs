@@ -84,11 +84,7 @@ fn one(cluster: &Cluster, group: &Group, now: Timestamp) -> Option<Answer> {
 /// The answer for a group, in the words of the diagnosis of one of its pods.
 pub fn of(group: &Group, pod: &Pod, container: &Container, diagnosis: &Diagnosis) -> Answer {
     let v = Verdict::from(diagnosis);
-    let excerpt = if pod.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v == "true") {
-        Vec::new()
-    } else {
-        v.log_excerpt
-    };
+    let excerpt = if pod.wants_no_logs() { Vec::new() } else { v.log_excerpt };
     let restarts = |(p, n): &(&Pod, Noticed)| p.container(&n.container).map_or(0, |c| u64::from(c.status.restarts));
     Answer {
         namespace: group.namespace.to_owned(),

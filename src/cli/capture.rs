@@ -141,7 +141,7 @@ async fn the_rest(
     if looked.is_empty() {
         collect::around(reader, &pod, &mut builder).await;
     }
-    let no_logs = pod.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v.trim() == "true");
+    let no_logs = pod.wants_no_logs();
     let read = |c: &&Container| looked.iter().flat_map(|f| &f.logs).any(|l| l.pod == pod.name && l.container == c.name);
     for container in pod.containers.iter().filter(|c| !read(c)) {
         if looked.is_empty() {

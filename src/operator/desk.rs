@@ -241,7 +241,6 @@ impl Desk {
         self.metrics_count(key, &seen.count);
         let Some(entry) = self.book.entries.get_mut(key) else { return };
         if seen.look && entry.looking.insert(sight.signature.clone()) {
-            let no_logs = is_true(pod, "crashdiagnosis.dev/no-logs");
             self.jobs.push_back(Job::Look(Box::new(Look {
                 key: key.clone(),
                 signature: sight.signature.clone(),
@@ -249,7 +248,7 @@ impl Desk {
                 container: container.to_owned(),
                 past: entry.incident.past(),
                 owner: owner.clone(),
-                with_log: self.rules.logs && !no_logs,
+                with_log: self.rules.logs && !pod.wants_no_logs(),
                 known: entry.deeper.get(&sight.signature).cloned(),
             })));
         }
@@ -341,15 +340,11 @@ impl Desk {
             self.look_after_deserted(&key, now);
             self.write_if_due(&key, now);
         }
-        for (uid, suspect) in self.suspects.due(now, RECHECKS) {
-            self.look_again(&uid, suspect, now);
+        for (_, suspect) in self.suspects.due(now, RECHECKS) {
+            self.look_again(suspect, now);
         }
         for pod in self.ending.due(now) {
             self.jobs.push_back(Job::Recheck(pod.namespace.clone(), pod.name.clone(), Some(pod)));
         }
     }
-}
-
-fn is_true(pod: &Pod, annotation: &str) -> bool {
-    pod.annotations.get(annotation).is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
 }

@@ -52,7 +52,7 @@ async fn one(
     mut builder: ClusterBuilder,
 ) -> Option<(Cluster, Diagnosis)> {
     let container = pod.container(name)?;
-    let no_logs = pod.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v.trim() == "true");
+    let no_logs = pod.wants_no_logs();
     owned.gap.iter().for_each(|gap| builder.add_gap(gap.clone()));
     collect::first(reader, pod, container, !no_logs, &mut builder).await;
     collect::around(reader, pod, &mut builder).await;

@@ -472,6 +472,11 @@ impl Terminated {
 }
 
 impl Pod {
+    /// Whether its owner wants its logs left alone: annotation `crashdiagnosis.dev/no-logs: "true"`.
+    pub fn wants_no_logs(&self) -> bool {
+        self.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
+    }
+
     /// A container by name.
     pub fn container(&self, name: &str) -> Option<&Container> {
         self.containers.iter().find(|c| c.name == name)

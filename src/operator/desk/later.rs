@@ -55,7 +55,7 @@ impl Desk {
         }
     }
 
-    pub(super) fn look_again(&mut self, uid: &str, suspect: Suspect, now: Timestamp) {
+    pub(super) fn look_again(&mut self, suspect: Suspect, now: Timestamp) {
         if let Some(pod) = &suspect.pod {
             let noticed = detect::notice(pod, &Cluster::default(), now, &self.rules.policy);
             if !noticed.is_empty() {
@@ -66,7 +66,6 @@ impl Desk {
                 return;
             }
         }
-        let _ = uid;
         self.jobs.push_back(Job::Recheck(suspect.namespace, suspect.name, suspect.pod));
     }
 

@@ -56,10 +56,10 @@ def expected():
 
 
 def diagnosed():
-    """{(namespace, Kind/name, container): item}"""
+    """{(namespace, Kind/name, container): item}, of all that have a status: it is written a moment after the object is made."""
     return {
         (i["metadata"]["namespace"], f"{i['spec']['workload']['kind']}/{i['spec']['workload']['name']}", i["spec"]["container"]): i
-        for i in get("crashdiagnoses", "-A")["items"]
+        for i in get("crashdiagnoses", "-A")["items"] if i.get("status")
     }
 
 
@@ -125,7 +125,8 @@ class Samples(unittest.TestCase):
 
         def wrong():
             rows = diagnosed()
-            return {k: (rows[k]["status"].get("reason") if k in rows else None) for k, (_, r) in cls.wanted.items() if k not in rows or rows[k].get("status", {}).get("reason") != r}
+            got = {k: rows[k]["status"].get("reason") if k in rows else None for k in cls.wanted}
+            return {k: got[k] for k, (_, reason) in cls.wanted.items() if got[k] != reason}
 
         until(SAMPLES_DEADLINE, lambda: not wrong())
         cls.wrong, cls.rows = wrong(), diagnosed()

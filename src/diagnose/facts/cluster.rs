@@ -135,6 +135,14 @@ pub struct Node {
     pub allocatable_cpu: Option<u64>,
 }
 
+impl Node {
+    /// Whether its own conditions say that something is wrong with it: not `Ready`, or any other (`DiskPressure`,
+    /// `NetworkUnavailable`, those of the node-problem-detector), which are all `True` when bad.
+    pub fn is_unwell(&self) -> bool {
+        self.conditions.iter().any(|c| if c.kind == "Ready" { c.status != "True" } else { c.status == "True" })
+    }
+}
+
 /// A PersistentVolumeClaim.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claim {

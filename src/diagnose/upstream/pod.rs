@@ -1,7 +1,8 @@
 //! What is wrong with a pod that others need: not scheduled, its node lost, crashing, not created, not ready.
 
-use super::super::facts::{Container, ContainerKind, Event, LogSlot, Pod, State};
-use super::super::{Case, Diagnosis, Evidence, Remedy, RootCause, Source, words};
+use super::super::facts::{Container, ContainerKind, Event, LogSlot, Node, Pod, State};
+use super::super::wants::Want;
+use super::super::{Case, Diagnosis, Evidence, Reason, Remedy, RootCause, Source, words};
 use super::{Fault, Search, called, describe, evidence_of, find, is_firm, scheduler, unready};
 
 /// Waiting reasons that say only "not started yet".
@@ -139,14 +140,29 @@ fn pass_on<'a>(search: &Search<'a>, pod: &'a Pod, case: &Case<'a>, d: &Diagnosis
         let evidence = own.into_iter().chain(further.evidence).collect();
         return Fault { sentence: format!("{name} {word}, because {}", further.sentence), evidence, ..further };
     }
-    let reason = if d.reason == super::Reason::Unknown { String::new() } else { format!(": {}", trimmed(&d.summary)) };
+    let reason = if d.reason == Reason::Unknown { String::new() } else { format!(": {}", trimmed(&d.summary)) };
     let mut advice: Vec<Remedy> = d.remediation.iter().take(2).cloned().collect();
     advice.push(look(pod));
     let mut fault = blamed(search, pod, format!("{word}{reason}"), own, advice);
-    if let Some(deeper) = d.root_cause.clone().filter(|_| is_firm(d)) {
+    if let Some(deeper) = d.root_cause.clone().filter(|r| is_firm(d) && is_shown(search, r, d.reason)) {
         fault.root = deeper;
     }
     fault
+}
+
+/// Whether the blame may pass on to that object. What one pod's sandbox or runtime could not do names the node that it was
+/// tried on, not a fault of that node: for those who wait for the pod, it ends at the pod, unless the node's own conditions
+/// say that it is unwell.
+fn is_shown(search: &Search, root: &RootCause, reason: Reason) -> bool {
+    let tried_only = root.kind == "Node" && matches!(reason, Reason::SandboxFailed | Reason::RuntimeFailure);
+    if !tried_only {
+        return true;
+    }
+    let node = search.cluster.node(&root.name);
+    if node.is_none() {
+        search.ask(Want::Object { kind: "Node", namespace: String::new(), name: root.name.clone() });
+    }
+    node.is_some_and(Node::is_unwell)
 }
 
 pub(super) fn trimmed(summary: &str) -> String {
@@ -245,7 +261,7 @@ fn not_created<'a>(search: &Search<'a>, pod: &'a Pod) -> Fault {
     search.ask_about(pod, None);
     let waiting = pod.containers.iter().find(|c| !matches!(c.status.state, State::Terminated(_)));
     if let Some((case, own)) = waiting.map(|c| alone(search, pod, c))
-        && own.reason != super::Reason::Unknown
+        && own.reason != Reason::Unknown
     {
         return pass_on(search, pod, &case, &own, "cannot start");
     }

@@ -2,6 +2,19 @@
 
 use super::*;
 
+const NO_ADDRESS: &str = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"0\": plugin type=\"aws-cni\" name=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container";
+
+fn node(name: &str, condition: Condition) -> Node {
+    Node { name: name.into(), conditions: vec![condition], ..Node::default() }
+}
+
+/// Placed on its node, but its sandbox cannot be made.
+fn no_address(pod: Pod) -> Pod {
+    let mut pod = waiting(pod, "ContainerCreating", "");
+    pod.ips.clear();
+    pod
+}
+
 #[test]
 fn the_worked_example_of_the_guide() {
     let world = web("2024-01-15 10:00:00 [INFO] web server starting on :8080\n2024-01-15 10:00:01 [INFO] connecting to database at postgres:5432\n2024-01-15 10:00:02 [ERROR] failed to connect: dial tcp 10.96.0.42:5432: connect: connection refused\n2024-01-15 10:00:02 [FATAL] exiting\n")
@@ -81,14 +94,28 @@ fn pods_behind_a_service() {
         (
             "its node is gone",
             web("dial tcp 10.96.0.42:5432: i/o timeout\n").svc(postgres()).pods(&[unready(pod("postgres-0", "app=postgres"))]).with(|w| {
-                w.cluster.nodes.push(Node {
-                    name: "node-2".into(),
-                    conditions: vec![condition("Ready", "Unknown", -300, "Kubelet stopped posting node status.")],
-                    ..Node::default()
-                });
+                w.cluster.nodes.push(node("node-2", condition("Ready", "Unknown", -300, "Kubelet stopped posting node status.")));
             }),
             "Node /node-2",
             "pod postgres-0 is on node node-2, which is not ready (Ready Unknown: Kubelet stopped posting node status.)",
+        ),
+        (
+            "its node has no address for it: shown by this pod's sandbox alone",
+            web(REFUSED).svc(postgres()).pods(&[no_address(pod("postgres-0", "app=postgres"))]).with(|w| {
+                w.cluster.events.push(warning("postgres-0", "FailedCreatePodSandBox", NO_ADDRESS));
+                w.cluster.nodes.push(node("node-2", condition("Ready", "True", -9000, "kubelet is posting ready status")));
+            }),
+            "Pod shop/postgres-0",
+            "pod postgres-0 cannot start",
+        ),
+        (
+            "its node says itself that it has no network",
+            web(REFUSED).svc(postgres()).pods(&[no_address(pod("postgres-0", "app=postgres"))]).with(|w| {
+                w.cluster.events.push(warning("postgres-0", "FailedCreatePodSandBox", NO_ADDRESS));
+                w.cluster.nodes.push(node("node-2", condition("NetworkUnavailable", "True", -300, "no route")));
+            }),
+            "Node /node-2",
+            "pod postgres-0 cannot start",
         ),
         (
             "healthy peer: nobody to blame",

@@ -4,9 +4,13 @@
 //! Quirks of Kubernetes versions stop before this point; a field says what it means, not how the API spells it.
 
 mod cluster;
+mod container;
+mod objects;
 mod pod;
 
 pub use cluster::*;
+pub use container::*;
+pub use objects::*;
 pub use pod::*;
 
 /// A point in time. Always an argument, never the clock.

@@ -126,6 +126,7 @@ async fn read(reader: &Reader, cluster: &Cluster, wish: &Want) -> Result<Answer,
             let field = if *kind == "Pod" { "status.podIP" } else { "spec.clusterIP" };
             list(kind, None, none(), format!("{field}={ip}")).await
         }
+        Want::OnNode { node } => list("Pod", None, none(), format!("spec.nodeName={node}")).await,
         Want::Slices { namespace, service } => {
             list("EndpointSlice", Some(namespace), format!("kubernetes.io/service-name={service}"), none()).await
         }

@@ -52,6 +52,11 @@ pub enum Want {
         /// IP address.
         ip: String,
     },
+    /// The pods on a node, in any namespace (field `spec.nodeName`).
+    OnNode {
+        /// The node's name.
+        node: String,
+    },
     /// The EndpointSlices of a Service.
     Slices {
         /// Namespace.
@@ -89,6 +94,7 @@ impl Want {
             Self::All { kind } => (*kind).to_owned(),
             Self::Named { kind, name } => format!("{kind}/*/{name}"),
             Self::At { kind, ip } => format!("{kind}@{ip}"),
+            Self::OnNode { node } => format!("Pod@node/{node}"),
             Self::Slices { namespace, service } => format!("EndpointSlice/{namespace}/{service}"),
             Self::Events { namespace, uid } => format!("Event/{namespace}/{uid}"),
             Self::Log { namespace, pod, container, slot } => format!("Log/{namespace}/{pod}/{container}/{slot:?}"),

@@ -263,4 +263,17 @@ mod tests {
         let root = world.diagnose().root_cause.expect("a root cause");
         assert_eq!((root.kind.as_str(), root.name.as_str()), ("Pod", "calico-node-x7"));
     }
+
+    #[test]
+    fn what_else_is_on_the_node_is_asked_for_once() {
+        let asks = |world: &World| {
+            let case = world.case();
+            let wants = crate::diagnose::wants::wants(&case, &crate::diagnose::diagnose(&case));
+            wants.iter().any(|w| w.key() == "Pod@node/node-1")
+        };
+        let world = sandbox(r#"plugin type="calico" failed (add): timeout"#);
+        assert!(asks(&world));
+        assert!(!asks(&world.with(|w| w.cluster.listed.push("Pod@node/node-1".into()))));
+        assert!(!asks(&World::new().crashed(1, "Error", 2)));
+    }
 }

@@ -4,6 +4,7 @@ pub mod exhausted;
 pub mod heap;
 pub mod leak;
 pub mod oom;
+mod pool;
 mod settings;
 
 use crate::diagnose::facts::{RestartPolicy, Terminated};

@@ -4,6 +4,7 @@ use super::backoff::{self, Wait};
 use crate::api;
 use crate::diagnose::facts::{Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp};
 use crate::report::resource;
+use crate::watch::detect;
 
 /// A container of a pod, as the watch shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,9 +47,9 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
     let status = &container.status;
     let ends = [status.last.as_ref(), ended(&status.state)];
     let mut crashes: Vec<SeenCrash> =
-        ends.into_iter().flatten().filter(|e| is_crash(pod, container, e)).map(|e| seen(pod, container, e)).collect();
+        ends.into_iter().flatten().filter(|e| counts(pod, container, e)).map(|e| seen(pod, container, e)).collect();
     crashes.extend(cannot_start(pod, container, stuck));
-    let crash_down = ended(&status.state).is_some_and(|e| is_crash(pod, container, e));
+    let crash_down = ended(&status.state).is_some_and(|e| counts(pod, container, e));
     let obstructed = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
     Sighting {
         pod: pod.name.clone(),
@@ -86,21 +87,11 @@ fn is_trouble(waiting_reason: &str) -> bool {
     !matches!(waiting_reason, "" | "ContainerCreating" | "PodInitializing")
 }
 
-/// Whether an end is a crash: not what the restart policy calls success, not what the owner expects, not part of a deletion.
-pub fn is_crash(pod: &Pod, container: &Container, end: &Terminated) -> bool {
+/// Whether an end counts: a crash, and neither lost by the node nor part of a deletion.
+fn counts(pod: &Pod, container: &Container, end: &Terminated) -> bool {
     // The kubelet writes this for containers that it lost in a reboot of the node; where the pod failed, it is an eviction.
-    if end.reason == "Unknown" && end.exit_code == 255 && pod.phase != "Failed" {
-        return false;
-    }
-    let success_ends = container.kind == ContainerKind::Init
-        || (container.kind == ContainerKind::Regular && pod.restart_policy != RestartPolicy::Always);
-    if end.exit_code == 0 && success_ends {
-        return false;
-    }
-    if expected_exit_codes(pod).any(|code| code == end.exit_code) {
-        return false;
-    }
-    !ended_by_deletion(pod, end)
+    let lost = end.reason == "Unknown" && end.exit_code == 255 && pod.phase != "Failed";
+    !lost && detect::is_crash(pod, container, end) && !ended_by_deletion(pod, end)
 }
 
 /// The deletion was asked for at `deletionTimestamp` minus the grace period; what ended before that crashed by itself.
@@ -108,12 +99,6 @@ fn ended_by_deletion(pod: &Pod, end: &Terminated) -> bool {
     let Some(deadline) = pod.deleting else { return false };
     let asked = deadline.as_second() - pod.grace_seconds;
     end.finished.is_none_or(|f| f.as_second() >= asked)
-}
-
-/// `crashdiagnosis.dev/expected-exit-codes: "0,143"`; what is no number is skipped.
-pub fn expected_exit_codes(pod: &Pod) -> impl Iterator<Item = i32> + '_ {
-    let text = pod.annotations.get("crashdiagnosis.dev/expected-exit-codes").map_or("", String::as_str);
-    text.split(',').filter_map(|c| c.trim().parse().ok())
 }
 
 fn seen(pod: &Pod, container: &Container, end: &Terminated) -> SeenCrash {

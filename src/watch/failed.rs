@@ -4,7 +4,7 @@ use crate::diagnose::facts::{
     Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, WorkloadFacts, seconds_between,
 };
 
-use super::detect::{Noticed, Policy, end_of, is_crash, is_expected, pod_failed};
+use super::detect::{Noticed, Policy, end_of, is_crash, pod_failed};
 use super::stuck;
 
 /// Evicted, although its phase says Succeeded: the program ended with code 0 when it was asked to, and the kubelet (seen with
@@ -63,7 +63,7 @@ pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Poli
         found.retain(|c| c.kind != ContainerKind::Sidecar);
     }
     if found.is_empty()
-        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if is_expected(pod, t)))
+        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if pod.expects(t.exit_code)))
     {
         found.extend(stuck::main_container(pod));
     }

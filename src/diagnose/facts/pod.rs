@@ -203,9 +203,21 @@ pub struct KeyedSource {
 }
 
 impl Pod {
-    /// Whether its owner wants its logs left alone: annotation `crashdiagnosis.dev/no-logs: "true"`.
+    /// What its owner says in the annotation `crashdiagnosis.dev/NAME`.
+    pub fn owner_says(&self, name: &str) -> Option<&str> {
+        let ours = |key: &str| key.strip_prefix("crashdiagnosis.dev/") == Some(name);
+        self.annotations.iter().find(|(key, _)| ours(key)).map(|(_, value)| value.trim())
+    }
+
+    /// Whether its owner wants its logs left alone: `no-logs: "true"`.
     pub fn wants_no_logs(&self) -> bool {
-        self.annotations.get("crashdiagnosis.dev/no-logs").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
+        self.owner_says("no-logs").is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whether its owner declared this exit code expected: `expected-exit-codes: "0,143"`; what is no number is skipped.
+    pub fn expects(&self, exit_code: i32) -> bool {
+        let list = self.owner_says("expected-exit-codes").unwrap_or_default();
+        list.split(',').any(|code| code.trim().parse() == Ok(exit_code))
     }
 
     /// A container by name.

@@ -303,6 +303,28 @@ fn one_orderly_restart_is_somebodys_wish() {
 }
 
 #[test]
+fn a_trouble_of_the_start_is_over_once_it_is_well_past_the_place_where_it_died() {
+    // Crashed at 100 after `before` seconds, runs and is ready since 110.
+    let world = |before: i64, now: i64| {
+        let mut w = World::new().crashed(1, "Error", before).with(|w| {
+            w.container().status.state = State::Running { since: Some(at(110)) };
+            w.container().status.ready = true;
+            w.container().status.restarts = 2;
+        });
+        w.now = at(now);
+        w
+    };
+    for (before, running, seen) in
+        [(2, 30, 1), (2, 59, 1), (2, 61, 0), (50, 119, 1), (50, 160, 0), (6, 61, 0), (7, 61, 1)]
+    {
+        let w = world(before, 110 + running);
+        assert_eq!(offline(&w), seen, "ran {before} s, then {running} s");
+        let live = notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default());
+        assert_eq!(live.len(), 1, "live it crashes until `resolve-after` is over");
+    }
+}
+
+#[test]
 fn what_must_run_for_ever_and_succeeded_was_evicted_where_the_event_says_so() {
     let world = |evicted: bool| {
         let w = World::new().with(|w| {

@@ -2,7 +2,7 @@
 
 use super::backoff::{self, Wait};
 use crate::api;
-use crate::diagnose::facts::{Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp};
+use crate::diagnose::facts::{Container, Pod, RestartPolicy, State, Terminated, Timestamp};
 use crate::report::resource;
 use crate::watch::detect;
 
@@ -172,12 +172,7 @@ fn waits(pod: &Pod, container: &Container) -> Option<Wait> {
         }
         _ => return None,
     };
-    let restarts = match pod.restart_policy {
-        RestartPolicy::Always => true,
-        RestartPolicy::OnFailure => end.exit_code != 0,
-        RestartPolicy::Never => container.kind == ContainerKind::Sidecar,
-    };
-    if !restarts || pod.phase == "Failed" || pod.deleting.is_some() {
+    if !pod.restarts(container, end.exit_code) || pod.phase == "Failed" || pod.deleting.is_some() {
         return None;
     }
     let before = ended(&status.state).and(status.last.as_ref()).and_then(Terminated::ran_for);

@@ -139,7 +139,7 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
     let last = c.status.last.as_ref();
     match &c.status.state {
         State::Waiting { reason, .. } if reason == "CrashLoopBackOff" => {
-            let expected = last.is_some_and(|end| pod.expects(end.exit_code));
+            let expected = last.is_some_and(|end| pod.wants_end(c, end));
             (!expected).then(|| noticed(pod, c, Trigger::BackOff, last))
         }
         State::Waiting { reason, message } if cannot_start(reason) => (!may_heal(pod, reason, message, now, policy))
@@ -174,16 +174,10 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
     }
 }
 
-/// Whether an end is a crash: not what the restart policy calls success, not what the owner expects.
+/// Whether an end is a crash: not what the restart policy calls success, not what the owner wants.
 pub fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     // Exit code 0: the end of a job or an init container, but not of something that must keep running.
-    let success_ends = match c.kind {
-        ContainerKind::Init => true,
-        ContainerKind::Sidecar => false,
-        ContainerKind::Regular => pod.restart_policy != RestartPolicy::Always,
-    };
-    let succeeded = end.exit_code == 0 && success_ends;
-    !succeeded && !pod.expects(end.exit_code)
+    (end.exit_code != 0 || pod.must_run(c)) && !pod.wants_end(c, end)
 }
 
 /// A sidecar of a pod whose work is done: the kubelet ends sidecars after all others, and their exit code is its doing.

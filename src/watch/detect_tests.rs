@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, VolumeSource, Workload, WorkloadFacts};
+use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, RestartRule, VolumeSource, Workload, WorkloadFacts};
 use crate::diagnose::testing::{World, at};
 
 fn triggers(w: &World) -> Vec<(String, Trigger)> {
@@ -234,6 +234,21 @@ fn runs_of_unequal_length_are_a_loop_as_well() {
     assert_eq!(offline(&often().with(|w| w.now = at(40_000))), 0, "for longer than twice the usual time");
     let rare = often().with(|w| w.pod().created = Some(at(-100 * 86_400)));
     assert_eq!(offline(&rare), 0, "upgrades of the node, days apart");
+}
+
+#[test]
+fn what_a_restart_rule_asks_for_is_no_crash() {
+    let world = |code, rule: RestartRule| {
+        restarted(code, "Error", 150, 160).with(|w| {
+            w.pod().restart_policy = RestartPolicy::Never;
+            w.container().restart_rules = vec![rule];
+        })
+    };
+    let only = RestartRule { not_in: false, codes: vec![42] };
+    assert!(is_quiet(&world(42, only.clone())));
+    assert!(!is_quiet(&world(1, only)));
+    assert!(!is_quiet(&world(1, RestartRule { not_in: true, codes: vec![0] })));
+    assert!(is_quiet(&restarted(137, "RestartingAllContainers", 150, 160)));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Poli
         found.retain(|c| c.kind != ContainerKind::Sidecar);
     }
     if found.is_empty()
-        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if pod.expects(t.exit_code)))
+        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if pod.wants_end(c, t)))
     {
         found.extend(stuck::main_container(pod));
     }

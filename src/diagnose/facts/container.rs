@@ -1,6 +1,6 @@
 //! A container: its spec as far as it can explain a crash, and what the kubelet says of it.
 
-use super::{Security, Timestamp};
+use super::{RestartPolicy, RestartRule, Security, Timestamp};
 
 /// What role a container has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,10 @@ pub struct Container {
     pub name: String,
     /// Role.
     pub kind: ContainerKind,
+    /// Its own `restartPolicy`; [`Pod::policy_of`] is the one that holds.
+    pub restart_policy: Option<RestartPolicy>,
+    /// `restartPolicyRules`.
+    pub restart_rules: Vec<RestartRule>,
     /// Image as the spec has it.
     pub image: String,
     /// `imagePullPolicy`.

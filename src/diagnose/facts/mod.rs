@@ -7,11 +7,13 @@ mod cluster;
 mod container;
 mod objects;
 mod pod;
+mod restart;
 
 pub use cluster::*;
 pub use container::*;
 pub use objects::*;
 pub use pod::*;
+pub use restart::*;
 
 /// A point in time. Always an argument, never the clock.
 pub use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Resources, Timestamp};
+use super::{Container, Resources, RestartPolicy, Timestamp};
 
 /// The object that a user edits: the top of the controller chain (Deployment, CronJob, ...), or the bare pod itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,18 +106,6 @@ pub struct Condition {
     pub message: Option<String>,
     /// Last transition.
     pub since: Option<Timestamp>,
-}
-
-/// `spec.restartPolicy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Restart whatever the exit code.
-    #[default]
-    Always,
-    /// Restart after a non-zero exit.
-    OnFailure,
-    /// Never restart.
-    Never,
 }
 
 /// Security settings, of pod or container.

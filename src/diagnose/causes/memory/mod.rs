@@ -54,7 +54,7 @@ fn raise(case: &Case, limit: u64) -> (String, Option<String>) {
         (raised(limit), "half as much again as now")
     };
     let to = words::quantity(to);
-    let watch = if case.pod.restart_policy == RestartPolicy::Never {
+    let watch = if case.pod.policy_of(case.container) == RestartPolicy::Never {
         "watch what it really needs while it runs".to_owned()
     } else {
         format!("watch what it really needs: kubectl -n {} top pod {} --containers", case.pod.namespace, case.pod.name)

@@ -22,6 +22,8 @@ const LOOKS: i64 = 2;
 const PODS_TOLD: usize = 5;
 /// Closer looks remembered per incident.
 const MAX_DEEPER: usize = 8;
+/// Seconds that the Event of a vague diagnosis waits where evidence could not be read: the next look mostly gets it.
+const HELD_BACK: i64 = 20;
 /// Events in a burst about one object, and seconds until another is allowed.
 const EVENT_BUDGET: (u32, i64) = (12, 300);
 
@@ -59,6 +61,7 @@ pub struct Entry {
 struct Told {
     reason: Option<String>,
     pods: BTreeSet<String>,
+    held: Option<Timestamp>,
     budget: u32,
     refilled: Option<Timestamp>,
 }
@@ -174,20 +177,30 @@ impl Entry {
         self.written_owner = None;
     }
 
+    /// An Event waits for a better look, or for its time.
+    pub fn holds_back(&self) -> bool {
+        self.told.held.is_some()
+    }
+
     /// Events that are due, once the looks are over that might still change the diagnosis.
     pub fn tell(&mut self, now: Timestamp) -> Vec<Tell> {
         if !self.looking.is_empty() {
             return Vec::new();
         }
         let Some(status) = &self.written else { return Vec::new() };
+        let vague = matches!(status.reason.as_str(), "Unknown" | "UnknownError") && !status.unread.is_empty();
+        if status.state != State::Crashing || !vague {
+            self.told.held = None;
+        } else if self.told.hold(now) {
+            return Vec::new();
+        }
         let mut due = Vec::new();
         match status.state {
             State::Crashing => {
                 if self.told.reason.as_ref() != Some(&status.reason) {
                     self.told.reason = Some(status.reason.clone());
                     self.told.pods.clear();
-                    if status.workload.starts_with("pod/") {
-                    } else {
+                    if !status.workload.starts_with("pod/") {
                         due.push(Tell::Workload);
                     }
                 }
@@ -210,6 +223,11 @@ impl Entry {
 }
 
 impl Told {
+    /// Whether a vague diagnosis is still to be held back.
+    fn hold(&mut self, now: Timestamp) -> bool {
+        now < after(*self.held.get_or_insert(now), HELD_BACK)
+    }
+
     fn take(&mut self, now: Timestamp) -> bool {
         let since = *self.refilled.get_or_insert(now);
         let more = u32::try_from((now.as_second() - since.as_second()) / EVENT_BUDGET.1).unwrap_or(0);

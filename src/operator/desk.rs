@@ -337,8 +337,12 @@ impl Desk {
                 self.jobs.push_back(Job::Delete(key.clone()));
                 continue;
             }
+            let held = entry.holds_back() && !entry.writing;
             self.look_after_deserted(&key, now);
             self.write_if_due(&key, now);
+            if held {
+                self.tell(&key, now);
+            }
         }
         for (_, suspect) in self.suspects.due(now, RECHECKS) {
             self.look_again(suspect, now);

@@ -182,3 +182,30 @@ fn a_crash_that_is_about_to_leave_the_pods_status_is_written_at_once() {
     assert_eq!(due.status.crashes, 6);
     assert_eq!(due.status.last_seen.map(|t| t.0), Some(resource::whole_seconds(at(33))));
 }
+
+#[test]
+fn an_event_of_a_vague_verdict_waits_for_what_could_not_be_read() {
+    let unread = || {
+        let mut book = written();
+        let gap = api::Unread { what: "previous log".into(), object: "pod shop/a".into(), why: "timed out".into() };
+        entry(&mut book).written.as_mut().unwrap().unread.push(gap);
+        book
+    };
+    let mut book = unread();
+    let e = entry(&mut book);
+    assert_eq!(e.tell(at(1)), []);
+    assert!(e.holds_back());
+    let better = e.written.as_mut().unwrap();
+    (better.reason, better.unread) = ("InvalidConfiguration".into(), vec![]);
+    assert_eq!(e.tell(at(7)).len(), 2, "to workload and pod");
+    assert!(!e.holds_back());
+
+    let mut book = unread();
+    let e = entry(&mut book);
+    assert_eq!((e.tell(at(1)), e.tell(at(20))), (vec![], vec![]));
+    assert_eq!(e.tell(at(21)).len(), 2, "not for ever");
+    assert_eq!(e.tell(at(22)), []);
+
+    let mut book = written();
+    assert_eq!(entry(&mut book).tell(at(1)).len(), 2, "all was read: at once");
+}

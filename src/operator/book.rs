@@ -323,6 +323,19 @@ impl Book {
         self.by_pod.iter().filter(|(_, keys)| within(keys)).map(|(uid, _)| uid.clone()).collect()
     }
 
+    /// Forgets pods that were replaced a while ago.
+    pub fn forget_replaced(&mut self, key: &Key, now: Timestamp, times: Times) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        for uid in entry.incident.forget_replaced(now, times) {
+            if let Some(keys) = self.by_pod.get_mut(&uid) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_pod.remove(&uid);
+                }
+            }
+        }
+    }
+
     /// The pod exists no more. Returns the incidents that it was part of.
     pub fn pod_gone(&mut self, uid: &str, now: Timestamp) -> Vec<Key> {
         let keys: Vec<Key> = self.by_pod.remove(uid).into_iter().flatten().collect();

@@ -338,6 +338,7 @@ impl Desk {
                 continue;
             }
             let held = entry.holds_back() && !entry.writing;
+            self.book.forget_replaced(&key, now, self.rules.times);
             self.look_after_deserted(&key, now);
             self.write_if_due(&key, now);
             if held {

@@ -344,6 +344,14 @@ impl Incident {
         }
     }
 
+    /// Forgets pods that their controller has replaced, once they play no part any more; returns their uids.
+    pub fn forget_replaced(&mut self, now: Timestamp, times: Times) -> Vec<String> {
+        let over = |p: &PodState| p.replaced && !p.in_trouble(now, times);
+        let gone: Vec<String> = self.pods.iter().filter(|(_, p)| over(p)).map(|(uid, _)| uid.clone()).collect();
+        self.pods.retain(|uid, _| !gone.contains(uid));
+        gone
+    }
+
     /// The pods that play a part.
     pub fn pod_uids(&self) -> impl Iterator<Item = &String> {
         self.pods.keys()

@@ -159,3 +159,32 @@ fn a_vague_verdict_is_improved_by_the_next_crash_and_the_history_with_it() {
     assert_eq!(reasons, ["MissingModule", "MissingModule"]);
     assert!(!i.see(&crash(3, 1, 16, 2), at(16)).look);
 }
+
+#[test]
+fn pods_that_were_replaced_stand_for_their_place_and_are_forgotten() {
+    let refused = |n: i64| {
+        let mut w = World::new();
+        let pod = w.pod();
+        (pod.name, pod.uid) = (format!("web-{n}"), format!("uid-{n}"));
+        (pod.phase, pod.reason, pod.start_time) = ("Failed".into(), Some("SysctlForbidden".into()), Some(at(n)));
+        pod.controller = Some(pod.workload.clone());
+        w.container().status = crate::diagnose::facts::Status::default();
+        let pod = &w.cluster.pods[0];
+        sighting::sight(pod, &pod.containers[0], false)
+    };
+    let mut i = incident();
+    i.pods_total = Some(2);
+    for n in 0..40 {
+        assert_eq!(i.see(&refused(n), at(n)).new, 1);
+    }
+    i.explain(&refused(0).signature, verdict("InvalidConfiguration"), at(40));
+    let s = status(&mut i, at(40));
+    assert_eq!((s.state, s.crashes, s.pods_ratio.as_str()), (State::Crashing, 40, "2/2"));
+    assert_eq!(s.history[0].time.as_ref().map(|t| t.0), Some(at(39)));
+    assert_eq!(i.forget_replaced(at(40), TIMES).len(), 0);
+    assert_eq!(i.forget_replaced(at(620), TIMES).len(), 21);
+    i.tick(at(640), TIMES);
+    assert_eq!(status(&mut i, at(640)).state, State::Recovered);
+    assert_eq!(i.forget_replaced(at(640), TIMES).len(), 19);
+    assert!(i.has_no_pods());
+}

@@ -25,6 +25,8 @@ pub struct Sighting {
     pub running_since: Option<Timestamp>,
     /// It is not running and should be.
     pub down: bool,
+    /// It is over, and its controller has made another pod in its place.
+    pub replaced: bool,
     /// It waits for the kubelet to start it again.
     pub waits: Option<Wait>,
     /// Crashes with one signature are taken to have one explanation.
@@ -51,6 +53,7 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
     crashes.extend(cannot_start(pod, container, stuck));
     let crash_down = ended(&status.state).is_some_and(|e| counts(pod, container, e));
     let obstructed = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
+    let replaced = is_replaced(pod);
     Sighting {
         pod: pod.name.clone(),
         uid: pod.uid.clone(),
@@ -61,7 +64,8 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
             State::Running { since } => since,
             _ => None,
         },
-        down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !is_replaced(pod),
+        down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !replaced,
+        replaced,
         waits: waits(pod, container),
         signature: signature(pod, container),
         crashes,
@@ -131,6 +135,10 @@ fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCra
             _ => return None,
         },
         State::Unknown if stuck => "stuck".into(),
+        State::Unknown if is_refused(pod) => {
+            let crash = api::Crash { reason: pod.reason.clone(), exit_code: None, ..crash };
+            return Some(SeenCrash { id: "refused".into(), at: pod.start_time.or(pod.created), crash });
+        }
         State::Unknown | State::Terminated(_) | State::Running { .. } => return None,
     };
     let waiting = match &container.status.state {
@@ -148,6 +156,14 @@ fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCra
         ..crash
     };
     Some(SeenCrash { id: format!("waiting:{what}"), at: None, crash: never_ran })
+}
+
+/// The kubelet refused the pod when it came to the node (`SysctlForbidden`, `OutOfcpu`, ...): it failed with a reason, and no
+/// container was ever made. `startTime` is the moment of the refusal.
+fn is_refused(pod: &Pod) -> bool {
+    let taken_away = matches!(pod.reason.as_deref(), None | Some("Evicted" | "DeadlineExceeded" | "NodeLost"));
+    let made = |c: &Container| c.status.last.is_some() || !matches!(c.status.state, State::Unknown);
+    pod.phase == "Failed" && !taken_away && !pod.containers.iter().any(made)
 }
 
 fn word(pod: &Pod, container: &Container) -> String {
@@ -275,6 +291,21 @@ mod tests {
         let killed = |finished| World::new().crashed(137, "Error", finished).with(|w| w.pod().deleting = Some(at(130)));
         assert_eq!(look(&killed(99)).crashes.len(), 1);
         assert_eq!(look(&killed(100)).crashes.len(), 0);
+    }
+
+    #[test]
+    fn a_refused_pod_failed_when_it_came_to_the_node() {
+        let refused = |reason: &str| {
+            World::new().with(|w| {
+                let pod = w.pod();
+                (pod.phase, pod.reason, pod.start_time) = ("Failed".into(), Some(reason.into()), Some(at(7)));
+                w.container().status = crate::diagnose::facts::Status::default();
+            })
+        };
+        let s = look(&refused("SysctlForbidden"));
+        let seen: Vec<_> = s.crashes.iter().map(|c| (c.id.as_str(), c.at, c.crash.exit_code)).collect();
+        assert_eq!(seen, [("refused", Some(at(7)), None)]);
+        assert_eq!(look(&refused("Evicted")).crashes, []);
     }
 
     #[test]

@@ -371,3 +371,22 @@ fn completed_because_its_probe_killed_it() {
     assert_eq!(noticed("Container app failed liveness probe, will be restarted"), 1);
     assert_eq!(noticed("Stopping container app"), 0);
 }
+
+#[test]
+fn what_was_replaced_long_ago_is_told_in_files_only() {
+    let world = |now: i64| {
+        let mut w = World::new().crashed(137, "Error", 90).with(|w| {
+            let pod = w.pod();
+            (pod.phase, pod.reason) = ("Failed".into(), Some("Evicted".into()));
+            pod.controller = Some(Workload { kind: "ReplicaSet".into(), name: "web-1".into(), ..Workload::default() });
+            let status = &mut w.container().status;
+            status.state = State::Terminated(status.last.take().unwrap());
+        });
+        w.now = at(now);
+        w
+    };
+    assert!(!is_quiet(&world(300)));
+    assert!(is_quiet(&world(2000)));
+    assert_eq!(offline(&world(2000)), 1);
+    assert!(!is_quiet(&world(2000).policy(RestartPolicy::Never)), "nobody makes another");
+}

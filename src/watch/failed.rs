@@ -39,7 +39,7 @@ pub(super) fn completed_by_its_probe(pod: &Pod, cluster: &Cluster) -> Vec<Notice
 
 /// A pod that failed for good.
 pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
-    if is_made_good(pod, cluster, now, policy) {
+    if is_made_good(pod, cluster, now, policy) || is_left_over(pod, now, policy) {
         return Vec::new();
     }
     let crashed = |c: &&Container| match &c.status.state {
@@ -68,6 +68,16 @@ pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Poli
         found.extend(stuck::main_container(pod));
     }
     found.into_iter().map(|c| pod_failed(pod, c)).collect()
+}
+
+/// Its controller has put another pod in its place long ago, and it is only lying about. In files that other pod may not be at
+/// hand, so it still counts there.
+fn is_left_over(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
+    let replaced = pod.restart_policy == RestartPolicy::Always && pod.controller.is_some();
+    let known = pod.containers.iter().any(|c| end_of(c).is_some()) || pod.reason.as_deref() != Some("Evicted");
+    let ended = pod.containers.iter().filter_map(|c| end_of(c)?.finished).max().or(pod.start_time).filter(|_| known);
+    let old = ended.and_then(|t| seconds_between(t, now)).is_some_and(|s| s > policy.resolve_after);
+    policy.slow_loop == 0 && replaced && old
 }
 
 /// A failed pod of no importance now: its Job completed, a later pod of the same workload did what this one could not,

@@ -22,6 +22,8 @@ pub(super) struct PodState {
     pub(super) last_at: Option<Timestamp>,
     pub(super) running_since: Option<Timestamp>,
     pub(super) down: bool,
+    /// Over, and its controller has made another.
+    pub(super) replaced: bool,
     pub(super) next_restart: Option<Timestamp>,
     pub(super) back_off: BackOff,
     pub(super) signature: String,
@@ -72,6 +74,7 @@ impl PodState {
         self.word.clone_from(&s.word);
         self.running_since = s.running_since;
         self.down = s.down;
+        self.replaced = s.replaced;
         self.next_restart = s.waits.and_then(|wait| self.back_off.next(s.restarts, &wait));
         self.restored = false;
         // What runs again after an obstacle keeps the signature of its trouble.

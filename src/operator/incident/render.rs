@@ -49,7 +49,10 @@ impl Incident {
     fn fill_pods(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
         let mut affected: Vec<(&String, &PodState)> = self.affected(now, times).collect();
         affected.sort_by(|a, b| b.1.last_at.cmp(&a.1.last_at).then_with(|| a.1.name.cmp(&b.1.name)));
-        let count = i64::try_from(affected.len()).unwrap_or(i64::MAX);
+        // Those that their controller has replaced stand for the places that they left, however many there were.
+        let places = affected.iter().filter(|(_, p)| !p.replaced).count().max(1);
+        let places = self.pods_total.and_then(|n| usize::try_from(n).ok()).map_or(usize::MAX, |n| n.max(places));
+        let count = i64::try_from(affected.len().min(places)).unwrap_or(i64::MAX);
         status.pods_affected = count;
         status.pods_total = self.pods_total.unwrap_or(count).max(count).max(1);
         status.pods_ratio = format!("{count}/{}", status.pods_total);

@@ -8,6 +8,18 @@ fn node(name: &str, condition: Condition) -> Node {
     Node { name: name.into(), conditions: vec![condition], ..Node::default() }
 }
 
+/// Ready, `since` that second, after a crash that came one second after its start.
+fn between_crashes(pod: Pod, since: i64) -> Pod {
+    let mut pod = crashing(pod, 1, "Error");
+    pod.conditions = vec![condition("Ready", "True", since, "")];
+    let status = &mut pod.containers[0].status;
+    status.ready = true;
+    status.state = State::Running { since: Some(at(since)) };
+    let end = status.last.as_mut().unwrap();
+    (end.started, end.finished) = (Some(at(since - 3)), Some(at(since - 2)));
+    pod
+}
+
 /// Placed on its node, but its sandbox cannot be made.
 fn no_address(pod: Pod) -> Pod {
     let mut pod = waiting(pod, "ContainerCreating", "");
@@ -56,6 +68,18 @@ fn pods_behind_a_service() {
                 .with(|w| w.cluster.logs.push(log_of("redis-0", LogSlot::Previous, "*** FATAL CONFIG FILE ERROR (Redis 7.2) ***\nReading the configuration file, at line 3\n>>> 'maxmemry 1gb'\nBad directive or wrong number of arguments\n"))),
             "Pod shop/redis-0",
             "pod redis-0 crashes itself: Exits 1 after 1 s",
+        ),
+        (
+            "crashes itself, and is called ready in between",
+            web(REFUSED).svc(postgres()).pods(&[between_crashes(pod("postgres-0", "app=postgres"), -6)]),
+            "Pod shop/postgres-0",
+            "keeps crashing itself",
+        ),
+        (
+            "crashed once, long before",
+            web(REFUSED).svc(postgres()).pods(&[between_crashes(pod("postgres-0", "app=postgres"), -90)]),
+            "-",
+            "cannot reach",
         ),
         (
             "killed for memory",

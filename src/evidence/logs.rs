@@ -62,8 +62,8 @@ pub fn facts(key: LogKey, bytes: &[u8], cut: bool) -> Result<Log, Gap> {
 /// Whether this stands in place of a log.
 pub fn is_excuse(text: &str) -> bool {
     let text = text.trim_end();
-    let said = |words: &&[&str]| text.starts_with(words[0]) && words.iter().all(|w| text.contains(w));
-    !text.contains('\n') && EXCUSES.iter().any(|words| said(&words))
+    let said = |words: &[&str]| text.starts_with(words[0]) && words.iter().all(|w| text.contains(w));
+    !text.contains('\n') && EXCUSES.iter().any(|words| said(words))
 }
 
 /// A gap for a log that could not be read.

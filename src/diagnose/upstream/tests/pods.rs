@@ -87,6 +87,12 @@ fn pods_behind_a_service() {
             "Pod shop/postgres-0",
             "crashes itself: ",
         ),
+    ]);
+}
+
+#[test]
+fn pods_behind_a_service_in_other_states() {
+    check(vec![
         (
             "image cannot be pulled",
             web(REFUSED).svc(postgres()).pods(&[waiting(pod("postgres-0", "app=postgres"), "ImagePullBackOff", "Back-off pulling image \"postgres:99\": ErrImagePull: failed to resolve reference \"docker.io/library/postgres:99\": not found")]),

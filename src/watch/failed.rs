@@ -1,7 +1,8 @@
 //! Pods that failed for good, and which of them are of no importance now.
 
 use crate::diagnose::facts::{
-    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, WorkloadFacts, seconds_between,
+    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, Workload, WorkloadFacts,
+    seconds_between,
 };
 
 use super::detect::{Noticed, Policy, end_of, is_crash, pod_failed};
@@ -93,6 +94,9 @@ fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -
     if job_done || (is_shutdown(pod) && owner.is_some() && pod.restart_policy == RestartPolicy::Always) {
         return true;
     }
+    if is_refused(pod) && owner.is_some() && has_its_replicas(pod, cluster) {
+        return true;
+    }
     let is_ready = |p: &Pod| p.phase == "Running" && p.condition("Ready").is_some_and(|c| c.status == "True");
     let ended = pod.containers.iter().filter_map(|c| end_of(c)?.finished).max().or(pod.start_time);
     // In files a failed pod is of interest for longer: nobody saw it when it happened.
@@ -112,7 +116,61 @@ fn is_complete_job(w: &WorkloadFacts) -> bool {
     w.workload.kind == "Job" && w.conditions.iter().any(done)
 }
 
+/// The kubelet did not admit the pod, so nothing of it ever ran: its controller makes another at once, and this one only stays.
+fn is_refused(pod: &Pod) -> bool {
+    let ran = |c: &Container| {
+        c.status.last.is_some() || matches!(c.status.state, State::Terminated(_) | State::Running { .. })
+    };
+    pod.reason.as_deref().is_some_and(|r| !r.is_empty() && r != "Evicted") && !pod.containers.iter().any(ran)
+}
+
+/// Its controller or the workload above it has all the ready pods that it wants.
+fn has_its_replicas(pod: &Pod, cluster: &Cluster) -> bool {
+    let owners = [Some(&pod.workload), pod.controller.as_ref()];
+    let own = |w: &&WorkloadFacts| {
+        let same = |o: &&Workload| o.kind == w.workload.kind && o.name == w.workload.name;
+        w.namespace == pod.namespace && owners.iter().flatten().any(same)
+    };
+    let full = |w: &WorkloadFacts| w.replicas.is_some_and(|n| n > 0 && w.ready.unwrap_or(0) >= n);
+    let mut mine = cluster.workloads.iter().filter(own).peekable();
+    mine.peek().is_some() && mine.all(full)
+}
+
 /// The kubelet ended the pod because its node went down (reasons of different versions).
 fn is_shutdown(pod: &Pod) -> bool {
     matches!(pod.reason.as_deref(), Some("Terminated" | "Shutdown" | "NodeShutdown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::World;
+
+    fn noticed(w: &World) -> Vec<Noticed> {
+        notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default())
+    }
+
+    #[test]
+    fn a_refused_pod_whose_workload_has_all_it_wants_is_a_leftover() {
+        let refused = |ready: u32| {
+            World::new().waiting("", "").with(|w| {
+                let p = w.pod();
+                p.phase = "Failed".into();
+                p.reason = Some("UnexpectedAdmissionError".into());
+                p.workload = Workload { kind: "Deployment".into(), name: "web".into(), ..Workload::default() };
+                p.controller =
+                    Some(Workload { kind: "ReplicaSet".into(), name: "web-1".into(), ..Workload::default() });
+                let (namespace, workload) = (p.namespace.clone(), p.workload.clone());
+                w.cluster.workloads.push(WorkloadFacts {
+                    namespace,
+                    workload,
+                    replicas: Some(2),
+                    ready: Some(ready),
+                    ..WorkloadFacts::default()
+                });
+            })
+        };
+        assert!(noticed(&refused(2)).is_empty());
+        assert_eq!(noticed(&refused(1)).len(), 1);
+    }
 }

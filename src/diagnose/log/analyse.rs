@@ -45,7 +45,8 @@ const TROUBLE: &[&str] = &[
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
     "exceed",
-    "environment variable", "already running", "provide",
+    "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
+    "not there", "not yet",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =

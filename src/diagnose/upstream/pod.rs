@@ -164,7 +164,10 @@ fn pass_on<'a>(search: &Search<'a>, pod: &'a Pod, case: &Case<'a>, d: &Diagnosis
         let evidence = own.into_iter().chain(further.evidence).collect();
         return Fault { sentence: format!("{name} {word}, because {}", further.sentence), evidence, ..further };
     }
-    let reason = if d.reason == Reason::Unknown { String::new() } else { format!(": {}", trimmed(&d.summary)) };
+    // `pod db-0 cannot start: app cannot start: …` says it twice
+    let twice = format!("{} cannot start: ", case.container.name);
+    let summary = d.summary.strip_prefix(&twice).filter(|_| word.starts_with("cannot start")).unwrap_or(&d.summary);
+    let reason = if d.reason == Reason::Unknown { String::new() } else { format!(": {}", trimmed(summary)) };
     let mut advice: Vec<Remedy> = d.remediation.iter().take(2).cloned().collect();
     advice.push(look(pod));
     let mut fault = blamed(search, pod, format!("{word}{reason}"), own, advice);

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_traceback_comes_back_to_the_margin() {
-        let parts = ["[E 10:00 App:1]", "    Traceback (most recent call last):", "      File \"a.py\"", "    ValueError: x"];
+        let parts =
+            ["[E 10:00 App:1]", "    Traceback (most recent call last):", "      File \"a.py\"", "    ValueError: x"];
         let got = of(&parts, Kind::Python).expect("laid out");
         assert_eq!(got[1..], ["Traceback (most recent call last):", "  File \"a.py\"", "ValueError: x"]);
         assert_eq!(of(&["Traceback (most recent call last):", "  File \"a.py\"", "ValueError: x"], Kind::Python), None);
@@ -81,7 +82,9 @@ mod tests {
         let got = of(&parts, Kind::Plain).expect("laid out");
         assert_eq!(got.len(), 2);
         assert!(got[1].ends_with("Please set the `APP_KEY` env var when starting the worker."), "{got:?}");
-        for short in [["  - name: web", "  - name: db"], ["key: value of a setting that is long enough to be wrapped", "next"]] {
+        for short in
+            [["  - name: web", "  - name: db"], ["key: value of a setting that is long enough to be wrapped", "next"]]
+        {
             assert_eq!(of(&short, Kind::Plain), None);
         }
     }

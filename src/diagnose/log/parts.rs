@@ -8,10 +8,10 @@ use regex::bytes::Regex;
 use super::about::{is_network, peer, subject_near};
 use super::analyse::{hit, is_suspect};
 use super::concepts::{self, Meaning, Strength, pattern};
+use super::layout;
 use super::records::{self, Kind, Record};
 use super::severity::{self, Severity};
 use super::structured;
-use super::layout;
 use super::terminal::Found;
 use super::{Concept, brief, target, text};
 

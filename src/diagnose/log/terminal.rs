@@ -53,7 +53,9 @@ fn count_after(lines: &[usize], line: usize) -> usize {
 }
 
 fn is_term(quote: &str) -> bool {
-    ["Kernel pid terminated", "{\"Kernel pid", "init terminating", "{\"init terminating"].iter().any(|w| quote.starts_with(w))
+    ["Kernel pid terminated", "{\"Kernel pid", "init terminating", "{\"init terminating"]
+        .iter()
+        .any(|w| quote.starts_with(w))
 }
 
 fn is_peer(concept: Concept) -> bool {

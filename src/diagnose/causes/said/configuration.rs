@@ -31,10 +31,7 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["opic", "available"],
         "Create the topic on that broker (topic creation by clients is often switched off), or correct its name in the settings.",
     ),
-    (
-        &["no such index"],
-        "Create the index first, or correct its name in the settings.",
-    ),
+    (&["no such index"], "Create the index first, or correct its name in the settings."),
     (
         &["database \"", "does not exist"],
         "Create the database on that server, or correct its name in the connection URL that the program is given.",

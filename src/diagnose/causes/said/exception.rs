@@ -42,9 +42,17 @@ fn words(case: &Case, failure: &Failure) -> Told {
 /// A lock that another holds, as stores and migration tools say it.
 fn is_lock(quote: &str) -> bool {
     quote.contains("lock")
-        && ["currently locked by", "could not acquire", "cannot acquire", "unable to acquire", "failed to acquire", "already locked", "is locked"]
-            .iter()
-            .any(|w| quote.contains(w))
+        && [
+            "currently locked by",
+            "could not acquire",
+            "cannot acquire",
+            "unable to acquire",
+            "failed to acquire",
+            "already locked",
+            "is locked",
+        ]
+        .iter()
+        .any(|w| quote.contains(w))
         && !quote.contains("lease")
 }
 

@@ -33,7 +33,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         let told = told.evidence(Source::PodSpec, place::describe(case, mount));
         let told = told.advise(format!("{} lies in it, a mount that cannot be removed, replaced or given away: let the program leave that folder alone, or mount elsewhere.", mount.path));
         return if place::is_token(&mount.path) {
-            told.advise("If it does not need the API server, automountServiceAccountToken: false takes that mount away.")
+            told.advise(
+                "If it does not need the API server, automountServiceAccountToken: false takes that mount away.",
+            )
         } else {
             told
         };

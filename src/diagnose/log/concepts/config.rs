@@ -8,6 +8,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
     // -- said in so many words
     strong(
         EnvMissing,
+        "env",
+        r#"\b(?:set|provide|define|export|specify|supply)(?: the)? ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))["'`]? env(?:ironment)? var"#,
+    ),
+    strong(
+        EnvMissing,
         "environment variable",
         r#"environment variables?:? ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9_]{2,}))["'`]? .{0,20}(?:is |are |was |were |has )?(?:not|n't|missing|required|undefined|unset|empty|blank|must)"#,
     ),
@@ -55,11 +60,6 @@ pub(super) const ENVIRONMENT: &[Row] = &[
         EnvMissing,
         "neither",
         r#"neither ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))\W{1,4}n?or .{0,60}(?:is|are|was|were) (?:set|defined|given|provided|specified|present)"#,
-    ),
-    strong(
-        EnvMissing,
-        "env",
-        r#"\b(?:set|provide|define|export|specify|supply)(?: the)? ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))["'`]? env(?:ironment)? var"#,
     ),
     // -- idioms of languages
     strong(EnvMissing, "keyerror", r#"keyerror: ["'](?<subject>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*))["']"#),
@@ -244,7 +244,7 @@ pub(super) const FIRST: &[Row] = &[
         "topic",
         r#"\btopics? ["'`\[]?(?<subject>[\w.\-]+)["'`\]]? (?:is |are )?(?:not (?:available|found|present)|missing|unknown|does(?:n't| not) exist|not present in metadata)"#,
     ),
-    strong(BadConfig, "not_found", r#"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"#),
+    strong(BadConfig, "not_found", r"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"),
     strong(BadConfig, "no such index", r"no such index \[?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "index_not_found_exception", ""),
     strong(BadConfig, "unable to validate credentials inherited", ""),
@@ -263,6 +263,12 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "the server doesn't have a resource type", ""),
     strong(BadConfig, "customresourcedefinition", r"customresourcedefinitions?(?:\.[\w.]+)? .{0,80}not found"),
     // -- data that looks like a missing file
+    strong(BadData, "no migration found for version", r"for version (?<subject>\d+)"),
+    strong(
+        BadData,
+        "locate revision",
+        r#"(?:can't|cannot|could not|unable to) locate revision identified by ["'`]?(?<subject>\w+)"#,
+    ),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "could not locate a valid checkpoint record", ""),
     // -- a configuration that cannot be taken
@@ -296,12 +302,6 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadData, "input/output error", ""),
     strong(BadData, "disk image is malformed", ""),
     strong(BadData, "file is not a database", ""),
-    strong(BadData, "no migration found for version", r"for version (?<subject>\d+)"),
-    strong(
-        BadData,
-        "locate revision",
-        r#"(?:can't|cannot|could not|unable to) locate revision identified by ["'`]?(?<subject>\w+)"#,
-    ),
     strong(
         BadData,
         "newer",
@@ -425,7 +425,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         BadConfig,
         "expected",
-        r#"expected (?:a |an )?values? of type .{1,40} but (?:got|received|found|was)|expected (?:a |an |type )?\W?(?:string|number|numeric|int(?:eger)?|bool(?:ean)?|array|object|map|list|float|duration|[ui](?:8|16|32|64)|sequence)\b.{0,10}[,;]? (?:but )?(?:got|received|found|was)\b"#,
+        r"expected (?:a |an )?values? of type .{1,40} but (?:got|received|found|was)|expected (?:a |an |type )?\W?(?:string|number|numeric|int(?:eger)?|bool(?:ean)?|array|object|map|list|float|duration|[ui](?:8|16|32|64)|sequence)\b.{0,10}[,;]? (?:but )?(?:got|received|found|was)\b",
     ),
     strong(BadConfig, "invalid type", r"invalid type: .{1,80}, expected"),
     strong(BadConfig, "non-hexadecimal", ""),

@@ -39,7 +39,10 @@ pub(super) const HARMLESS: &[Row] = &[
     harmless("log_error", ""),
     harmless("on_error", ""),
     // it points at the place where the reason stands
-    wrapper("above", r"\bsee (?:the )?(?:root cause|errors?|output|logs?|messages?|details|stack ?trace)\b.{0,20}\babove\b"),
+    wrapper(
+        "above",
+        r"\bsee (?:the )?(?:root cause|errors?|output|logs?|messages?|details|stack ?trace)\b.{0,20}\babove\b",
+    ),
     // told by the exit code, 132
     harmless("illegal instruction", r"^(?:.*\d+ )?illegal instruction"),
     harmless("waited for", r"due to client-side throttling"),

@@ -29,6 +29,7 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"<\d[\d.]*>".to_owned(),
         r"\{[\w\-]*\} <\w+>".to_owned(),
         r"\((?:main|\d+)\)".to_owned(),
+        r"\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?\s".to_owned(),
         r"\d+#\d+:".to_owned(),
         r"\d{1,6} (?:\[[\w\-]{1,20}\] ?){1,4}".to_owned(),
         r"[\w\-./]+\.go[ :]\d+:".to_owned(),

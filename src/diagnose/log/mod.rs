@@ -7,6 +7,7 @@ mod analyse;
 mod brief;
 mod concepts;
 mod excerpt;
+mod layout;
 mod lines;
 mod parts;
 mod records;

@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 use super::about::{is_network, peer, subject_near};
 use super::analyse::{hit, is_suspect};
 use super::concepts::{self, Meaning, Strength, pattern};
+use super::layout;
 use super::records::{self, Kind, Record};
 use super::severity::{self, Severity};
 use super::structured;
@@ -59,6 +60,9 @@ pub(super) fn examine(record: &Record, lines: &[&str], known: &mut HashMap<Strin
         }
         _ => parts,
     };
+    let laid_out = layout::of(parts, kind);
+    let views: Vec<&str> = laid_out.iter().flatten().map(String::as_str).collect();
+    let parts = if laid_out.is_some() { views.as_slice() } else { parts };
     let read = Read { parts, kind, structured: structured.is_some(), level: record.severity };
     let Some((at, meaning)) = read.best(known) else {
         return (severity >= Severity::Error || record.uncaught).then(|| bare(record, severity, &read));
@@ -197,10 +201,19 @@ impl Read<'_> {
     /// What is quoted: the part itself; of a structured record its message too.
     fn quote(&self, at: usize) -> String {
         let part = self.parts.get(at).copied().unwrap_or_default();
+        if let Some(whole) = self.advised(at) {
+            return text::tidy(&whole, MAX_QUOTE);
+        }
         if self.structured && at > 0 {
             return text::tidy(&format!("{}: {part}", self.parts[0]), MAX_QUOTE);
         }
         text::tidy(&self.rust_panic(at).unwrap_or_else(|| part.to_owned()), MAX_QUOTE)
+    }
+
+    /// A statement, and the advice behind it that names the kind: "Can't set the name! Please check your configuration".
+    fn advised(&self, at: usize) -> Option<String> {
+        let advice = self.parts.get(at).filter(|p| p.starts_with("Please "))?;
+        Some(format!("{} {advice}", self.parts.get(at.checked_sub(1)?)?))
     }
 
     /// Rust says where it panicked in one line and why in the next.
@@ -212,6 +225,9 @@ impl Read<'_> {
     fn brief(&self, at: usize, focus: usize, headline: bool) -> String {
         if let Some(panic) = self.rust_panic(at) {
             return brief::around(&panic, 0, brief::MAX);
+        }
+        if let Some(whole) = self.advised(at) {
+            return brief::around(brief::message(&whole), 0, brief::MAX);
         }
         let own = brief::of(self.parts, at, focus, headline);
         let message = brief::message(self.parts.first().copied().unwrap_or_default());

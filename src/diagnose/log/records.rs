@@ -69,10 +69,17 @@ fn matches(regex: &LazyLock<Option<Regex>>, line: &str) -> bool {
 }
 
 #[derive(Default)]
-struct Splitter {
+struct Splitter<'l> {
     records: Vec<Record>,
     inside: Inside,
     blank: bool,
+    /// The line before.
+    shown: &'l str,
+}
+
+/// npm puts one mark before every line of one error: code, system call, path, words.
+fn npm(line: &str) -> Option<&'static str> {
+    ["npm ERR!", "npm error"].into_iter().find(|mark| line.starts_with(mark))
 }
 
 /// What the last record still waits for.
@@ -109,11 +116,12 @@ pub(crate) fn split(lines: &[&str]) -> Vec<Record> {
             splitter.open(number, line, lines);
         }
         splitter.blank = false;
+        splitter.shown = line;
     }
     splitter.records
 }
 
-impl Splitter {
+impl Splitter<'_> {
     fn open(&mut self, number: usize, line: &str, lines: &[&str]) {
         let after_caret = lines[..number].iter().rev().find(|l| !l.trim().is_empty()).is_some_and(|l| {
             let l = l.trim();
@@ -199,6 +207,13 @@ impl Splitter {
         }
         if line.starts_with(">>> '") {
             self.inside = Inside::Directive;
+            return true;
+        }
+        if npm(line).is_some_and(|own| npm(self.shown) == Some(own)) {
+            return true;
+        }
+        // the advice behind a statement ("Please check your configuration") is of one piece with it
+        if line.starts_with("Please ") && !self.blank && last.lines.len() == 1 {
             return true;
         }
         CONTINUES.iter().any(|c| line.starts_with(c)) && (!self.blank || !line.starts_with(['}', ']', ')', '#']))

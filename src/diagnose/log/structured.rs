@@ -173,7 +173,9 @@ fn logfmt(line: &str) -> Option<Structured> {
             _ => {}
         }
     }
-    if message.is_none() && error.is_none() {
+    // "parse error=5" is prose: a number alone is no error that a record would carry
+    let number = error.as_ref().is_some_and(|e| e.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
+    if message.is_none() && (error.is_none() || number) {
         return None;
     }
     let severity = level.map_or_else(|| severity::of_line(line), |l| severity::of_field(&l));

@@ -43,11 +43,19 @@ pub(crate) struct Marks {
 
 /// Ordinary lines after a failure until it cannot be the end of the program.
 const TRAILING_MAX: usize = 12;
+/// A quote longer than this is rather a dump than a sentence, bytes.
+const DUMP: usize = 200;
 /// Most failures reported.
 const MAX_FAILURES: usize = 8;
 
 fn count_after(lines: &[usize], line: usize) -> usize {
     lines.len() - lines.partition_point(|l| *l <= line)
+}
+
+fn is_term(quote: &str) -> bool {
+    ["Kernel pid terminated", "{\"Kernel pid", "init terminating", "{\"init terminating"]
+        .iter()
+        .any(|w| quote.starts_with(w))
 }
 
 fn is_peer(concept: Concept) -> bool {
@@ -80,7 +88,11 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
     for j in judged {
         let same =
             |f: &Failure| f.concept == j.found.concept && f.subject == j.found.subject && f.target == j.found.target;
-        if failures.iter().any(same) {
+        if let Some(told) = failures.iter_mut().find(|f| same(f)) {
+            // the same, said in a line where the other is a dump
+            if told.quote.len() > DUMP && j.found.quote.len() * 2 < told.quote.len() && j.found.complains {
+                (told.quote, told.brief, told.line) = (j.found.quote, j.found.brief, j.found.line);
+            }
             continue;
         }
         failures.push(Failure {
@@ -224,6 +236,8 @@ fn hand_over(judged: &mut [Judged]) {
         (_, Concept::CannotConnect) => (200, Severity::Info, 10),
         (_, Concept::OtherError) => (12, Severity::Unknown, 26),
         (_, Concept::BadConfig) => (12, Severity::Warn, 26),
+        // the BEAM's last line is a term; its reports stand between that and the words
+        (_, Concept::Exception) if is_term(&top.quote) => (80, Severity::Unknown, 0),
         _ => (6, Severity::Unknown, 26),
     };
     let explains = |j: &Judged| {

@@ -26,11 +26,31 @@ pub(crate) fn tail(text: &str, max: usize) -> &str {
 }
 
 /// Takes away what others put before a program's line: the time stamps of CRI and `kubectl logs --timestamps`,
-/// the names that foreman and docker compose print (`web.1 | `).
+/// the names that foreman and docker compose print (`web.1 | `), runners of workspaces (`@shop/web:start: `) and programs of several
+/// processes (`(EngineCore pid=84) `).
 pub(crate) fn unprefixed(line: &str) -> &str {
     let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let line = runtime_stamp(line).unwrap_or(line);
-    named_process(line).unwrap_or(line)
+    let line = named_process(line).unwrap_or(line);
+    workspace_task(line).or_else(|| process_of_many(line)).unwrap_or(line)
+}
+
+/// `@scope/package:task: text`.
+fn workspace_task(line: &str) -> Option<&str> {
+    let (before, rest) = line.strip_prefix('@')?.split_once(": ")?;
+    let (package, task) = before.split_once(':')?;
+    let name = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let (scope, package) = package.split_once('/')?;
+    (name(scope) && name(package) && task.split(':').all(name)).then_some(rest)
+}
+
+/// `(Worker pid=84) text`.
+fn process_of_many(line: &str) -> Option<&str> {
+    let (before, rest) = line.strip_prefix('(')?.split_once(')')?;
+    let (name, pid) = before.split_once(" pid=")?;
+    let plain = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:".contains(&b));
+    let number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    (plain && number(pid.split(',').next().unwrap_or_default())).then(|| rest.strip_prefix(' ').unwrap_or(rest))
 }
 
 /// `2026-01-02T10:00:00.123456789Z ` with nine digits, followed by `stdout F ` in CRI's files.
@@ -88,6 +108,11 @@ mod tests {
             ("2026-01-02T10:00:00.123Z panic: x", "2026-01-02T10:00:00.123Z panic: x"),
             ("12:24:31 worker.1 | rake aborted!", "rake aborted!"),
             ("(epoch 3) | loss 2", "(epoch 3) | loss 2"),
+            ("@shop/web:start: Error: x", "Error: x"),
+            ("@shop: Error: x", "@shop: Error: x"),
+            ("(EngineCore pid=84)   File \"a.py\"", "  File \"a.py\""),
+            ("(Worker_0 pid=9, ip=10.0.0.1) boom", "boom"),
+            ("(see pid= above) boom", "(see pid= above) boom"),
         ] {
             assert_eq!(unprefixed(line), want);
         }

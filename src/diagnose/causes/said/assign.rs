@@ -29,6 +29,7 @@ pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
         Concept::OutOfMemory => Reason::RuntimeHeapExhausted,
         Concept::ProcessLimit => Reason::ProcessLimitExceeded,
         Concept::NodeFeature => Reason::NodeFault,
+        Concept::Segfault if is_bus_error(failure) => Reason::TerminatedBySignal,
         Concept::Segfault => Reason::Segfault,
         Concept::Abort => Reason::Aborted,
         Concept::Exception | Concept::BadData | Concept::OtherError => Reason::UnhandledException,
@@ -45,6 +46,11 @@ fn environment(case: &Case, failure: &Failure) -> Reason {
     } else {
         Reason::MissingEnvironmentVariable
     }
+}
+
+/// SIGBUS: memory that is mapped and cannot be had, which is not the bug that a SIGSEGV is.
+fn is_bus_error(failure: &Failure) -> bool {
+    mentions(failure, &["signal 7", "signal: 7", "sigbus", "bus error"])
 }
 
 fn mentions(failure: &Failure, words: &[&str]) -> bool {
@@ -73,12 +79,20 @@ const CONFIG_WORDS: &[&str] = &[
     "license",
     "keystore",
     "password",
+    // OpenSSL, which reads keys and certificates
+    "bio routines",
+    "ssl routines",
+    "system library:",
 ];
 
 fn file_missing(case: &Case, failure: &Failure) -> Reason {
     let Some(path) = failure.subject.as_deref() else {
         return if mentions(failure, CONFIG_WORDS) { Reason::ConfigFileNotFound } else { Reason::UnhandledException };
     };
+    // an address that names nothing in its store
+    if path.contains("://") {
+        return Reason::InvalidConfiguration;
+    }
     if place::extension(path) == "sock" || path.contains("/.s.PGSQL") {
         return Reason::DependencyUnavailable;
     }

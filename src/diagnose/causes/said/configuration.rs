@@ -24,6 +24,15 @@ const KNOWN: &[(&[&str], &str)] = &[
         "Run the program's migration first (a Job, an init container or the chart's hook), and look at how that ended if it ran already.",
     ),
     (
+        &["topic"],
+        "Create the topic on that broker (topic creation by clients is often switched off), or correct its name in the settings.",
+    ),
+    (
+        &["opic", "available"],
+        "Create the topic on that broker (topic creation by clients is often switched off), or correct its name in the settings.",
+    ),
+    (&["no such index"], "Create the index first, or correct its name in the settings."),
+    (
         &["database \"", "does not exist"],
         "Create the database on that server, or correct its name in the connection URL that the program is given.",
     ),
@@ -32,6 +41,46 @@ const KNOWN: &[(&[&str], &str)] = &[
         "Create the database on that server, or correct its name in the connection URL that the program is given.",
     ),
 ];
+
+/// `tcp://10.96.4.7:8080`, the form in which the kubelet writes a Service into `NAME_PORT`.
+fn service_link(quote: &str) -> Option<&str> {
+    let at = ["tcp://", "udp://"].iter().find_map(|scheme| quote.find(scheme))?;
+    let rest = &quote[at..];
+    let address = &rest[6..];
+    let len = address.bytes().take_while(|b| b.is_ascii_digit() || b".:".contains(b)).count();
+    let (ip, port) = address[..len].trim_end_matches(['.', ':']).split_once(':')?;
+    let plain = ip.split('.').filter(|n| n.parse::<u8>().is_ok()).count() == 4 && port.parse::<u16>().is_ok();
+    plain.then(|| &rest[..6 + ip.len() + 1 + port.len()])
+}
+
+/// The value comes from no configuration of the user's: every Service of the namespace gives each pod such variables.
+fn linked(case: &Case, told: Told, link: &str) -> Told {
+    let ip = link[6..].split(':').next().unwrap_or_default();
+    let service = case
+        .cluster
+        .services
+        .iter()
+        .find(|s| s.namespace == case.pod.namespace && s.cluster_ips.iter().any(|own| own == ip));
+    let told = match service {
+        Some(s) => {
+            let variable = s.name.to_ascii_uppercase().replace(['-', '.'], "_");
+            told.evidence(Source::Service, format!("Service {} makes the kubelet set {variable}_PORT={link}", s.name))
+        }
+        None => told,
+    };
+    let patch = matches!(case.pod.workload.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet").then(|| {
+        format!(
+            "kubectl -n {} patch {} -p '{{\"spec\":{{\"template\":{{\"spec\":{{\"enableServiceLinks\":false}}}}}}}}'",
+            case.pod.namespace,
+            case.kubectl_workload()
+        )
+    });
+    told.advise_command(
+        format!("{link} is what the kubelet injects for a Service whose name fits the program's variable (NAME_PORT): switch that off,"),
+        patch,
+    )
+    .advise("or set the variable itself in the container's env, or give the Service another name.")
+}
 
 fn sentence(failure: &Failure) -> String {
     let database = failure.quote.contains("database \"") || failure.quote.contains("nknown database");
@@ -60,6 +109,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
             .evidence(Source::PodSpec, format!("env {}={}", e.name, e.value.as_deref().unwrap_or("(from elsewhere)"))),
         None => told,
     };
+    if let Some(link) = service_link(quote) {
+        return linked(case, told, link);
+    }
     let told = if failure.concept == Concept::EnvMissing { told.but("the variable is set in the spec") } else { told };
     if let Some((_, advice)) = KNOWN.iter().find(|(words, _)| words.iter().all(|w| quote.contains(w))) {
         return told.advise(*advice);

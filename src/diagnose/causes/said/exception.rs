@@ -25,6 +25,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Concept::OtherError => Told::new(format!("it gave up with: {}", said(failure))).advise(
             "Look the message up in the program's documentation and issues; raise its log level for what led to it.",
         ),
+        _ if is_lock(&failure.quote.to_ascii_lowercase()) => {
+            Told::new(format!("somebody else holds a lock that it needs: {}", said(failure)))
+                .advise("Look whether another replica or Job is at work; if not, the lock was left by one that was killed: release it in the store (liquibase release-locks, the lock's row or file).")
+                .advise("So that it does not come back: one migration at a time (a Job, or strategy Recreate), and a start that no probe cuts short.")
+        }
         _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
             .advise(match case.crash_log().and_then(|l| super::frame::own(&l.text)) {
                 Some(place) => format!("The stack leads to {place}: fix it there, or go back to the version that worked."),
@@ -34,9 +39,35 @@ fn words(case: &Case, failure: &Failure) -> Told {
     }
 }
 
+/// A lock that another holds, as stores and migration tools say it.
+fn is_lock(quote: &str) -> bool {
+    quote.contains("lock")
+        && [
+            "currently locked by",
+            "could not acquire",
+            "cannot acquire",
+            "unable to acquire",
+            "failed to acquire",
+            "already locked",
+            "is locked",
+        ]
+        .iter()
+        .any(|w| quote.contains(w))
+        && !quote.contains("lease")
+}
+
 /// What to do about data that a program cannot work with.
 fn data_advice(quote: &str) -> &'static str {
     let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
+    if any(&["i/o error", "input/output error"]) {
+        return "Look at the volume and the node's kernel log (dmesg) for I/O errors. A database file does not belong on NFS or SMB, which lack the locks that it needs: use a block volume.";
+    }
+    if any(&["file exists"]) {
+        return "What an earlier run left in the volume stands in the way (an emptyDir outlives a restart of the container): let the command bear it (mkdir -p, ln -sfn, cp -f), or delete the pod, which begins with an empty one.";
+    }
+    if any(&["no migration found for version", "locate revision", "newer"]) {
+        return "The data has been migrated further than this version knows: run the version that did it (or a newer one), or restore the backup from before the upgrade.";
+    }
     if any(&["migration checksum", "have failed validation", "failed migration", "dirty"]) {
         "Put the migration file back as it was applied, or mend the migration history (flyway repair, migrate force), then start again."
     } else if any(&["relation", "no such table", "table '", "schema version", "version mismatch", "migration"]) {

@@ -25,6 +25,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return told
             .advise("It refuses to be root: set securityContext.runAsUser to the user that the image is made for.");
     }
+    if ["setgroups", "setgid", "setuid", "switching to", "initgroups"].iter().any(|w| quote.contains(w)) {
+        return told
+            .advise("Its entrypoint switches to another user, which only root (or SETUID and SETGID) can: let it start as root (no runAsUser, no runAsNonRoot, these two capabilities kept), and it drops the rights itself.")
+            .advise("Or start the program directly as that user, without the entrypoint's switch (command:).");
+    }
     if quote.contains("operation not permitted")
         || quote.contains("eperm")
         || quote.contains("cap")
@@ -36,11 +41,19 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Some(path) if path.starts_with("/proc/") || path.starts_with("/sys/") => told.advise(format!(
             "Only the node may write {path}: set it there (sysctl), let the program leave it alone (a setting such as conntrack.maxPerCore: 0), or run it privileged where the node itself is no container."
         )),
+        Some(path) if is_home_of_nobody(path) => told
+            .advise(format!("{path} at the root means that this user has no home (HOME is /): set HOME, or the program's own variable for that folder, to one that it may write, such as an emptyDir at /tmp/home."))
+            .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
         Some(path) => told
             .advise(format!("Let the image give {path} to the user that it runs as (chown in the Dockerfile; group 0 with g+w for random users of OpenShift), or mount an emptyDir there."))
             .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
         None => told.advise("Compare the user it runs as with the owner of what it touches; run as the user that the image is made for."),
     }
+}
+
+/// `/.cache`, `/.npm`: the folder of a user's settings, looked for at the root since the user id is in no passwd file.
+fn is_home_of_nobody(path: &str) -> bool {
+    path.strip_prefix("/.").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 fn is_bind(quote: &str) -> bool {

@@ -29,6 +29,17 @@ fn words(case: &Case, failure: &Failure) -> Told {
             if folder == "/tmp" { "" } else { " (often also at /tmp)" }
         ));
     }
+    if let Some(mount) = failure.subject.as_deref().and_then(|p| place::mount_under(case, p)) {
+        let told = told.evidence(Source::PodSpec, place::describe(case, mount));
+        let told = told.advise(format!("{} lies in it, a mount that cannot be removed, replaced or given away: let the program leave that folder alone, or mount elsewhere.", mount.path));
+        return if place::is_token(&mount.path) {
+            told.advise(
+                "If it does not need the API server, automountServiceAccountToken: false takes that mount away.",
+            )
+        } else {
+            told
+        };
+    }
     told.but("readOnlyRootFilesystem is not set")
         .advise("Look whether the node's disk went read-only after an error (dmesg), or mount a writable volume there.")
 }

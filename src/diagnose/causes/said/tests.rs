@@ -17,3 +17,73 @@ fn plain_reasons() {
         assert_eq!(reason(log), want, "{log}");
     }
 }
+
+fn advice(world: &crate::diagnose::testing::World) -> String {
+    world.diagnose().remediation.iter().map(|r| r.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_dot_folder_at_the_root_is_a_user_without_a_home() {
+    for (log, path) in [
+        ("Error: EACCES: permission denied, mkdir '/.n8n'\n", "/.n8n"),
+        ("Failed to create cookie file '/.erlang.cookie': eacces\n", "/.erlang.cookie"),
+    ] {
+        let world = World::new().crashed(1, "Error", 2).log(log);
+        assert_eq!(world.diagnose().reason, Reason::PermissionDenied);
+        assert!(advice(&world).contains("HOME") && advice(&world).contains(path), "{log}");
+    }
+}
+
+#[test]
+fn an_entrypoint_that_switches_users_wants_root() {
+    for log in [
+        "su-exec: setgroups: Operation not permitted\n",
+        "error: failed switching to \"app\": operation not permitted\n",
+    ] {
+        let world = World::new().crashed(1, "Error", 0).log(log);
+        assert_eq!(world.diagnose().reason, Reason::PermissionDenied, "{log}");
+        assert!(advice(&world).contains("switches to another user"), "{log}");
+    }
+}
+
+#[test]
+fn the_url_of_a_service_in_a_port_is_a_service_link() {
+    for log in [
+        "listen tcp: address tcp://10.96.7.3:8080: too many colons in address\n",
+        "cannot parse 'port' as int: strconv.ParseInt: parsing \"tcp://10.96.7.3:80\": invalid syntax\n",
+        "5f24e641 daemon: listen URL \"ldap://web-1:tcp://10.96.7.3:389\" parse error=5\n",
+    ] {
+        let world = World::new().crashed(1, "Error", 0).log(log);
+        let found = world.diagnose();
+        assert_eq!(found.reason, Reason::InvalidConfiguration, "{log}");
+        let command = found.remediation[0].command.as_deref().unwrap_or_default();
+        assert!(command.contains("enableServiceLinks"), "{log}: {command}");
+    }
+}
+
+#[test]
+fn locks_of_others_are_to_be_released() {
+    for log in [
+        "liquibase.exception.LockException: Could not acquire change log lock.  Currently locked by web-0 (10.2.2.1)\n",
+        "sqlite3.OperationalError: database is locked\n",
+    ] {
+        let world = World::new().crashed(1, "Error", 2).log(log);
+        assert!(world.diagnose().summary.contains("lock"), "{}", world.diagnose().summary);
+    }
+}
+
+#[test]
+fn the_end_of_a_virtual_machine_hands_over_to_the_words_before_it() {
+    let log = "=INFO REPORT==== 3-Nov-2023::09:50:06 ===\nCan't set long node name!\nPlease check your configuration\n\n=CRASH REPORT==== 3-Nov-2023::09:50:06 ===\n  crasher:\n    initial call: net_kernel:init/1\nKernel pid terminated (application_controller) ({application_start_failure,kernel,{{shutdown,x},{kernel,start,[normal,[]]}}})\n";
+    let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+    assert_eq!(found.reason, Reason::InvalidConfiguration);
+    assert!(found.summary.contains("Can't set long node name"), "{}", found.summary);
+}
+
+#[test]
+fn an_indented_traceback_is_read_to_its_end() {
+    let log = "[E 2017-11-30 13:27:51.212 App app:1527]\n    Traceback (most recent call last):\n      File \"/a.py\", line 3, in init\n        secret = binascii.a2b_hex(value)\n    binascii.Error: Non-hexadecimal digit found\n";
+    let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+    assert_eq!(found.reason, Reason::InvalidConfiguration);
+    assert!(found.summary.contains("Non-hexadecimal"), "{}", found.summary);
+}

@@ -11,8 +11,13 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {
-    let told =
-        Told::new(format!("its user may not use {} on a volume ({})", named(failure, "the files"), said(failure)));
+    let quote = failure.quote.to_ascii_lowercase();
+    let unable = ["not supported", "not implemented"].iter().any(|w| quote.contains(w));
+    let told = if unable {
+        Told::new(format!("the file system of a volume cannot do what it asks ({})", said(failure)))
+    } else {
+        Told::new(format!("its user may not use {} on a volume ({})", named(failure, "the files"), said(failure)))
+    };
     let mount =
         failure.subject.as_deref().and_then(|p| place::mount_of(case, p).or_else(|| place::mount_under(case, p)));
     let host = mount.and_then(|m| case.pod.volume(&m.volume)).is_some_and(|v| {
@@ -22,6 +27,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
         None => told,
     };
+    if unable {
+        return told.advise("Shares such as SMB (azurefile) and some NFS and FUSE file systems have no hard links, owners or locks: use a class of block volumes for this claim, or let the program copy without them.");
+    }
     let user = case.pod.effective_user(case.container);
     let group = case.pod.security.fs_group;
     told = told.evidence(
@@ -32,7 +40,6 @@ fn words(case: &Case, failure: &Failure) -> Told {
             group.map_or_else(|| "not set".to_owned(), |g| g.to_string())
         ),
     );
-    let quote = failure.quote.to_ascii_lowercase();
     if ["owner only", "too open", "group or world access", "invalid permissions", "bad permissions"]
         .iter()
         .any(|w| quote.contains(w))

@@ -1,11 +1,16 @@
 //! Configuration: variables, flags, values, keys, files that do not parse, data of the wrong version.
 
 use super::{Row, strong, weak};
-use crate::diagnose::log::Concept::{BadArguments, BadConfig, BadData, EnvMissing};
+use crate::diagnose::log::Concept::{BadArguments, BadConfig, BadData, EnvMissing, Exception};
 
 /// Missing variables. An upper-case name with an underscore is taken for a variable.
 pub(super) const ENVIRONMENT: &[Row] = &[
     // -- said in so many words
+    strong(
+        EnvMissing,
+        "env",
+        r#"\b(?:set|provide|define|export|specify|supply)(?: the)? ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))["'`]? env(?:ironment)? var"#,
+    ),
     strong(
         EnvMissing,
         "environment variable",
@@ -50,6 +55,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
         EnvMissing,
         "environment",
         r#"(?:missing|required)(?: \w+){0,2} (?:from|in) (?:the |your )?environment\W+["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9_]{2,}))"#,
+    ),
+    strong(
+        EnvMissing,
+        "neither",
+        r#"neither ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))\W{1,4}n?or .{0,60}(?:is|are|was|were) (?:set|defined|given|provided|specified|present)"#,
     ),
     // -- idioms of languages
     strong(EnvMissing, "keyerror", r#"keyerror: ["'](?<subject>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*))["']"#),
@@ -227,6 +237,16 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
     strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "unknown_topic_or_part", r"(?:not available|unknown topic)\W+(?<subject>[\w.\-]+)|unknown_topic"),
+    strong(BadConfig, "unknown topic", ""),
+    strong(
+        BadConfig,
+        "topic",
+        r#"\btopics? ["'`\[]?(?<subject>[\w.\-]+)["'`\]]? (?:is |are )?(?:not (?:available|found|present)|missing|unknown|does(?:n't| not) exist|not present in metadata)"#,
+    ),
+    strong(BadConfig, "not_found", r"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"),
+    strong(BadConfig, "no such index", r"no such index \[?(?<subject>[\w.\-]+)"),
+    strong(BadConfig, "index_not_found_exception", ""),
     strong(BadConfig, "unable to validate credentials inherited", ""),
     strong(
         BadArguments,
@@ -243,6 +263,12 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "the server doesn't have a resource type", ""),
     strong(BadConfig, "customresourcedefinition", r"customresourcedefinitions?(?:\.[\w.]+)? .{0,80}not found"),
     // -- data that looks like a missing file
+    strong(BadData, "no migration found for version", r"for version (?<subject>\d+)"),
+    strong(
+        BadData,
+        "locate revision",
+        r#"(?:can't|cannot|could not|unable to) locate revision identified by ["'`]?(?<subject>\w+)"#,
+    ),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "could not locate a valid checkpoint record", ""),
     // -- a configuration that cannot be taken
@@ -272,6 +298,15 @@ pub(super) const ROWS: &[Row] = &[
         r"\btoml.{0,20}(?:error|decod|pars|invalid)|(?:error|fail\w*|invalid|cannot|unable).{0,60}[^.\w]toml",
     ),
     // -- the data of the program
+    strong(BadData, "disk i/o error", ""),
+    strong(BadData, "input/output error", ""),
+    strong(BadData, "disk image is malformed", ""),
+    strong(BadData, "file is not a database", ""),
+    strong(
+        BadData,
+        "newer",
+        r"\b(?:schema|database|data|store|volume|file)\b.{0,60}\b(?:is|was|are|were)\b.{0,30}\bnewer\b.{0,40}\b(?:than|version)|(?:created|written|upgraded|migrated) (?:by|to|with) a newer version",
+    ),
     strong(BadData, "checksum mismatch", r"checksum mismatch for migration (?<subject>.{3,60})"),
     strong(
         BadData,
@@ -309,8 +344,11 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         BadData,
         "migration",
-        r"migrations?\b.{0,80}(?:fail|error|checksum|not found|could not|dirty|conflict)|(?:fail|error|could not).{0,60}migrat",
+        r"migrations?\b.{0,80}(?:checksum|not found|dirty|conflict)|(?:checksum|dirty|conflict).{0,60}migrat",
     ),
+    // that a migration failed; what it failed on is told elsewhere, where it is told
+    weak(BadData, "migration", r"migrations?\b.{0,80}(?:fail|error|could not)|(?:fail|error|could not).{0,60}migrat"),
+    weak(BadData, "migrate", r"\bmigrate\b.{0,80}(?:fail|error|could not)|(?:fail|error|could not).{0,60}\bmigrate\b"),
     strong(
         BadData,
         "already exists",
@@ -382,6 +420,37 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(BadConfig, "connectionstring", r"connectionstring\b.{0,60}(?:not|null|empty|invalid|missing)"),
     strong(BadConfig, "format of the initialization string", ""),
+    // -- a value of the wrong type or shape
+    weak(Exception, "typeerror", r"typeerror: expected .{0,80}(?:got|received)"),
+    strong(
+        BadConfig,
+        "expected",
+        r"expected (?:a |an )?values? of type .{1,40} but (?:got|received|found|was)|expected (?:a |an |type )?\W?(?:string|number|numeric|int(?:eger)?|bool(?:ean)?|array|object|map|list|float|duration|[ui](?:8|16|32|64)|sequence)\b.{0,10}[,;]? (?:but )?(?:got|received|found|was)\b",
+    ),
+    strong(BadConfig, "invalid type", r"invalid type: .{1,80}, expected"),
+    strong(BadConfig, "non-hexadecimal", ""),
+    strong(BadConfig, "odd-length string", ""),
+    strong(BadConfig, "encoding/hex: ", ""),
+    strong(BadConfig, "incorrect padding", ""),
+    strong(BadConfig, "illegal base64", ""),
+    strong(BadConfig, "invalid base64", ""),
+    // -- the program itself says which way to turn which setting
+    strong(
+        BadConfig,
+        "try ",
+        r#"\btry (?:increas|decreas|reduc|lower|rais|sett)ing (?:the )?["'`]?-{0,2}(?<subject>[a-z]\w*(?:[_.\-]\w+)+)"#,
+    ),
+    strong(BadConfig, "security risk", r"\b(?:is|are|poses?) (?:a|an) (?:\w+ )?security risk"),
+    strong(
+        BadConfig,
+        "config",
+        r"^\W*(?:please )?(?:check|verify|review|correct|fix) (?:your|the) (?:\w+ ){0,2}config(?:uration)?\b",
+    ),
+    strong(
+        BadConfig,
+        "settings",
+        r"^\W*(?:please )?(?:check|verify|review|correct|fix) (?:your|the) (?:\w+ ){0,2}settings\b",
+    ),
     // -- a setting that was left out, or does not fit, in plain words
     strong(
         BadConfig,

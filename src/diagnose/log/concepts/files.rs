@@ -1,7 +1,9 @@
 //! Files: read-only file systems, full disks, modes, missing paths, folders where files should be.
 
 use super::{Row, strong};
-use crate::diagnose::log::Concept::{DiskFull, FileMissing, FilePermission, NotDirectory, NotPermitted, ReadOnlyFs};
+use crate::diagnose::log::Concept::{
+    BadData, DiskFull, FileMissing, FilePermission, NotDirectory, NotPermitted, ReadOnlyFs,
+};
 
 /// Rows, in order of precedence.
 pub(super) const ROWS: &[Row] = &[
@@ -67,7 +69,33 @@ pub(super) const ROWS: &[Row] = &[
     strong(NotPermitted, "eperm", r"\beperm\b"),
     strong(NotPermitted, "operationnotpermitted", ""),
     // -- modes and owners
+    // what the file system below cannot do at all
+    strong(
+        FilePermission,
+        "not supported",
+        r"(?:hard ?link|symbolic link|symlink|flock|fallocate|chmod|chown|xattr|mkfifo|o_direct)\b.{0,240}\bnot supported",
+    ),
+    strong(
+        FilePermission,
+        "function not implemented",
+        r"(?:hard ?link|symbolic link|symlink|flock|fallocate|chmod|chown|xattr|mkfifo)\b.{0,240}function not implemented",
+    ),
     strong(FilePermission, "wrong ownership", ""),
+    strong(
+        FilePermission,
+        "belongs to",
+        r"(?<subject>/[\w./\-]+)\W? belongs to (?:the )?(?:uid |gid |user |group )?\S+?,? (?:instead of|not|but|rather than)\b",
+    ),
+    strong(
+        FilePermission,
+        "owned by",
+        r"(?<subject>/[\w./\-]+)\W? (?:is not|isn't|must be|should be|needs to be) owned by|(?<dir>/[\w./\-]+)\W? is owned by .{1,40}(?:instead of|not|but|rather than|expected)\b",
+    ),
+    strong(
+        FilePermission,
+        "permissions",
+        r"\b(?:insecure|unworkable|unsafe|incorrect|wrong)(?: \w+){0,3} permissions\b",
+    ),
     strong(FilePermission, "has invalid permissions", ""),
     strong(FilePermission, "has group or world access", ""),
     strong(FilePermission, "must be accessible by owner only", ""),
@@ -93,10 +121,28 @@ pub(super) const ROWS: &[Row] = &[
     strong(FilePermission, "unable to open database file", ""),
     strong(FilePermission, "read-only directory", ""),
     strong(FilePermission, "unable to create", r"unable to create (?:the )?(?:directory|dir|folder|file|path|log) "),
+    // what an earlier run left in a volume stands in the way of a script that counts on a first start
+    strong(BadData, "file exists", r"(?:mkdir|ln|mv|cp|link|rename|mkfifo|create)\b.{0,160}: (?-i:File exists)"),
     strong(FilePermission, "cannot create directory", ""),
     // -- missing
     strong(FileMissing, "no such file or directory", ""),
     strong(FileMissing, "enoent", r"\benoent\b"),
+    // OpenSSL, which opens keys and certificates
+    strong(
+        FileMissing,
+        "no such file",
+        r"(?:bio routines|bio_new_file|ssl routines|system library).{0,60}no such file",
+    ),
+    strong(
+        FileMissing,
+        "://",
+        r"(?:failed|unable|cannot|can't|could not) (?:to )?(?:stat|find|locate|open|read|access) (?:the )?(?:file|path|object|directory|folder|model|repository)\W+(?<subject>[a-z][a-z0-9+.\-]*://\S+)",
+    ),
+    strong(
+        FileMissing,
+        "could not find",
+        r"could not find .{1,60} in (?:the )?(?:directory |folder |path )?\W?(?<subject>/[\w.@\-]+/[\w./@\-]+)",
+    ),
     strong(FileMissing, "filenotfound", ""),
     strong(FileMissing, "nosuchfileexception", ""),
     strong(FileMissing, "directorynotfoundexception", ""),

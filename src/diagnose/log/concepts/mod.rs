@@ -179,4 +179,6 @@ pub(crate) fn is_complaint(line: &str) -> bool {
 }
 
 #[cfg(test)]
+mod plain_tests;
+#[cfg(test)]
 mod tests;

@@ -75,6 +75,17 @@ pub(super) const ROWS: &[Row] = &[
     strong(Segfault, "segfault", r"\bsegfault\b"),
     strong(Segfault, "sigbus", r"\bSIGBUS\b"),
     strong(Segfault, "received signal 11", ""),
+    // a parent tells how its child ended
+    strong(
+        Segfault,
+        "signal",
+        r"\b(?:killed|terminated|signaled|died|exited|crashed|stopped|shutdown)\b.{0,40}\bsignal[: ]{1,2}(?:7|11)\b",
+    ),
+    strong(
+        Abort,
+        "signal",
+        r"\b(?:killed|terminated|signaled|died|exited|crashed|stopped|shutdown)\b.{0,40}\bsignal[: ]{1,2}6\b",
+    ),
     strong(Abort, "assertion `", r"assertion [`'].*' failed"),
     strong(Abort, "assertion failed", ""),
     // glibc's own checks of the heap and the stack, just before abort()

@@ -38,6 +38,11 @@ pub(super) const HARMLESS: &[Row] = &[
     harmless("error_log", ""),
     harmless("log_error", ""),
     harmless("on_error", ""),
+    // it points at the place where the reason stands
+    wrapper(
+        "above",
+        r"\bsee (?:the )?(?:root cause|errors?|output|logs?|messages?|details|stack ?trace)\b.{0,20}\babove\b",
+    ),
     // told by the exit code, 132
     harmless("illegal instruction", r"^(?:.*\d+ )?illegal instruction"),
     harmless("waited for", r"due to client-side throttling"),
@@ -69,6 +74,16 @@ pub(super) const ROWS: &[Row] = &[
     wrapper("failed to run", r"failed to run(?: \w+){0,2}\.?$"),
     wrapper("problem running manager", ""),
     wrapper("command failed", ""),
+    wrapper("command finished with error", ""),
+    wrapper("exited (", r"\bexited \([1-9]\d*\)"),
+    wrapper(
+        "failed to",
+        r"failed to (?:load|start|initiali[sz]e|create|open)(?: \w+)? (?:all|any|some|one or more|at least one)\b",
+    ),
+    wrapper(
+        "time",
+        r"\b(?:in|within|after) (?:the )?(?:allotted|allowed|given|configured|expected|maximum|specified) (?:amount of )?(?:start(?:up)? )?time\b",
+    ),
     wrapper("elifecycle", ""),
     wrapper("npm err!", ""),
     wrapper("npm error", ""),

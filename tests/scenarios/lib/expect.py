@@ -1,4 +1,6 @@
 """Does a CrashDiagnosis say what the scenario expects? Pure functions; tested in test_expect.py."""
+import datetime
+
 CONFIDENCE = ["Possible", "Likely", "Certain"]
 
 
@@ -47,8 +49,16 @@ def problems(want, crash):
     for field in ("podsAffected", "podsTotal"):
         if field in want and status.get(field) != want[field]:
             out.append(f"{field} is {status.get(field)}")
-    if "restarts" in want and (status.get("restarts") or 0) < want["restarts"]:
-        out.append(f"restarts is {status.get('restarts')}")
+    for field in ("restarts", "crashes"):
+        if field in want and (status.get(field) or 0) < want[field]:
+            out.append(f"{field} is {status.get(field)}")
+    seen = [h.get("reason") for h in status.get("history", [])]
+    out += [f"history does not tell of {r}, but of {seen}" for r in want.get("history", []) if r not in seen]
+    others = [f"{a.get('reason')} {a.get('summary')} {a.get('against')}" for a in status.get("alternatives", [])]
+    out += [f"alternatives do not say {w!r}" for w in quoted(want.get("alternatives", []), others)]
+    out += [f"it says {w!r}" for w in want.get("unsaid", []) if w.lower() in str(status).lower()]
+    out += [f"there is evidence from {s}" for s in want.get("noSource", []) if any(e.get("source") == s for e in status.get("evidence", []))]
+    out += [f"{field} is set" for field in want.get("lacks", []) if status.get(field)]
     if "exitCode" in want and (status.get("lastCrash") or {}).get("exitCode") != want["exitCode"]:
         out.append(f"exitCode is {(status.get('lastCrash') or {}).get('exitCode')}")
     out += [f"{field} is not set" for field in want.get("has", []) if not status.get(field)]
@@ -87,3 +97,20 @@ def condition_problems(status):
     if diagnosed != ("False" if status.get("reason") == "Unknown" else "True"):
         out.append(f"condition Diagnosed is {diagnosed}")
     return out
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def next_restart_problem(rows, starts, step, now):
+    """`nextRestarts` times that these versions of a row named must have passed, each within `within` seconds of a start; what was
+    said before restart `from` does not count, since the node's longest back-off is not known yet."""
+    said = {r["status"]["nextRestartAt"] for r in rows if r.get("status", {}).get("nextRestartAt") and (r["status"].get("restarts") or 0) >= step["from"]}
+    began = [seconds(s) for s in starts]
+    over = sorted(seconds(t) for t in said if seconds(t) + 2 * step["within"] < now)
+    for t in over:
+        off = min((s - t for s in began), key=abs, default=None)
+        if off is None or abs(off) > step["within"]:
+            return f"nextRestartAt named a time that is {off} s off the nearest start"
+    return None if len(over) >= step["nextRestarts"] else f"only {len(over)} of {step['nextRestarts']} named starts are over"

@@ -133,9 +133,16 @@ pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
 
 /// `ignore`, or `mute-until` a time that has not come.
 pub fn is_muted(pod: &Pod, now: Timestamp) -> bool {
+    muted_until(pod, now).is_some()
+}
+
+/// Until when the owner wants nothing said of it: for ever where it says `ignore`.
+pub fn muted_until(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
     let get = |name: &str| pod.annotations.get(&format!("{OURS}{name}")).map(String::as_str);
-    get("ignore").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
-        || get("mute-until").and_then(|v| v.trim().parse::<Timestamp>().ok()).is_some_and(|until| now < until)
+    if get("ignore").is_some_and(|v| v.trim().eq_ignore_ascii_case("true")) {
+        return Some(Timestamp::MAX);
+    }
+    get("mute-until").and_then(|v| v.trim().parse::<Timestamp>().ok()).filter(|until| now < *until)
 }
 
 /// Whether the owner declared this exit code expected: `expected-exit-codes: "0,143"`.

@@ -164,9 +164,8 @@ impl Incident {
         }
     }
 
-    /// From an object that an earlier life of the operator wrote.
+    /// From an object that an earlier life of the operator wrote, or began to: then it has no status.
     pub fn restore(object: &api::CrashDiagnosis) -> Option<Self> {
-        let status = object.status.as_ref()?;
         let owner = object.metadata.owner_references.iter().flatten().next();
         let w = &object.spec.workload;
         let workload = Workload {
@@ -178,6 +177,7 @@ impl Incident {
         let namespace = object.metadata.namespace.clone()?;
         let time = |t: &Option<Time>| t.as_ref().map(|t| t.0);
         let mut it = Self::new(&namespace, object.metadata.name.clone()?, object.spec.clone(), workload);
+        let Some(status) = &object.status else { return Some(it) };
         it.pods_total = Some(status.pods_total);
         it.state = status.state;
         it.crashes = status.crashes;

@@ -92,6 +92,20 @@ fn a_second_life_counts_what_happened_meanwhile_and_nothing_twice() {
 }
 
 #[test]
+fn an_object_whose_status_was_never_written_is_taken_up_and_does_not_stay_for_ever() {
+    let object = {
+        let mut object = CrashDiagnosis::new(&key().1, entry(&mut book()).incident.spec.clone());
+        object.metadata.namespace = Some(key().0);
+        object
+    };
+    let mut unfinished = Incident::restore(&object).unwrap();
+    unfinished.tick(at(10), TIMES);
+    assert!(!unfinished.expired(at(11), TIMES) && unfinished.expired(at(10 + TIMES.retention), TIMES));
+    let mut crashes = Incident::restore(&object).unwrap();
+    assert_eq!(crashes.see(&sighting("a", &[0]), at(1)).look, LookFor::Explanation);
+}
+
+#[test]
 fn whoever_tells_first_the_story_is_the_same() {
     let tell = |order: [&str; 2]| {
         let mut book = book();

@@ -13,9 +13,13 @@ def row_name(want):
     return f"{kind}/{name}", want["container"]
 
 
-def matches_row(want, crash):
+def workload(crash):
     w = crash["spec"]["workload"]
-    return row_name(want) == (f"{w['kind']}/{w['name']}", crash["spec"]["container"])
+    return f"{w['kind']}/{w['name']}"
+
+
+def matches_row(want, crash):
+    return row_name(want) == (workload(crash), crash["spec"]["container"])
 
 
 def quoted(words, texts):

@@ -44,9 +44,10 @@ def metric_problem(series, namespace, wants):
     return None
 
 
-def leftover(series, namespace):
+def leftover(series, namespace, whose=True):
     for name in ("crashdiagnosis_crashing_pods", "crashdiagnosis_affected_ratio"):
-        if any(labels.get("namespace") == namespace for labels, _ in series.get(name, [])):
+        found = [f"{labels['workload_kind']}/{labels['workload']}" for labels, _ in series.get(name, []) if labels.get("namespace") == namespace]
+        if whose in found or (whose is True and found):
             return f"metric {name} of {namespace} is still there"
     return None
 

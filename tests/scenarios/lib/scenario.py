@@ -101,7 +101,7 @@ class Run:
         elif "silent" in step:
             self.expect_silence(step["silent"])
         elif "absent" in step:
-            self.expect_absent(step.get("deadline", DEADLINE))
+            self.expect_absent(step["absent"], step.get("deadline", DEADLINE))
         elif "nextRestarts" in step:
             self.expect_next_restarts(step)
         else:
@@ -190,13 +190,14 @@ class Run:
         if self.c.record:
             self.c.record.healthy(self)
 
-    def expect_absent(self, deadline):
+    def expect_absent(self, whose, deadline):
+        """No rows (of one workload) are left, nor their gauges."""
         def check():
-            rows = self.state.rows(self.namespace)
-            return f"{rows[0]['metadata']['name']} is still there, {rows[0]['status'].get('state')}" if rows else None
+            rows = [r for r in self.state.rows(self.namespace) if whose is True or expect.workload(r) == whose]
+            return f"{rows[0]['metadata']['name']} is still there, {rows[0].get('status', {}).get('state')}" if rows else None
         if wrong := self.state.wait(check, time.time() + deadline):
             raise Failure(wrong)
-        if wrong := self.c.metrics.wait(lambda series: operator.leftover(series, self.namespace), SIDE_DEADLINE):
+        if wrong := self.c.metrics.wait(lambda series: operator.leftover(series, self.namespace, whose), SIDE_DEADLINE):
             raise Failure(wrong)
 
     def expect_next_restarts(self, step):

@@ -95,6 +95,8 @@ class Metrics(unittest.TestCase):
         self.assertIn("is 1.0 after recovery", operator.metric_problem(series, "n", [{**WANT, "state": "Recovered"}]))
         self.assertIn("is 0", operator.metric_problem(operator.parse(self.TEXT.replace("} 1", "} 0")), "n", [WANT]))
         self.assertIn("still there", operator.leftover(series, "n"))
+        self.assertIn("still there", operator.leftover(series, "n", "Deployment/web"))
+        self.assertIsNone(operator.leftover(series, "n", "Deployment/api"))
 
 
 class Crashes(unittest.TestCase):

@@ -64,7 +64,7 @@ pub async fn answer(reader: &Reader, subject: &Subject<'_>, mut cluster: Cluster
 fn is_allowed(wish: &Want, reader: &Reader, subject: &Subject) -> bool {
     match wish {
         Want::Log { namespace, .. } => subject.with_logs && !subject.quiet.contains(namespace),
-        Want::Object { kind: "ConfigMap", .. } => reader.config_maps,
+        Want::Object { kind: "ConfigMap", .. } | Want::Labelled { kind: "ConfigMap", .. } => reader.config_maps,
         _ => true,
     }
 }

@@ -148,11 +148,11 @@ impl Entry {
     }
 
     /// A closer look was taken.
-    pub fn deepened(&mut self, signature: String, deeper: Deeper) {
+    pub fn deepened(&mut self, signature: &str, deeper: Deeper) {
         if self.deeper.len() >= MAX_DEEPER {
             self.deeper.clear();
         }
-        let known = self.deeper.entry(incident::base(&signature).to_owned()).or_default();
+        let known = self.deeper.entry(incident::base(signature).to_owned()).or_default();
         known.retain(|k| !k.is_like(&deeper));
         known.push(deeper);
         if known.len() > MAX_DEEPER {

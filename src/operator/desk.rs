@@ -289,7 +289,7 @@ impl Desk {
             }
             Done::Deepened(whose, deeper) => {
                 if let Some(entry) = self.book.entries.get_mut(&whose.key) {
-                    entry.deepened(whose.signature, *deeper);
+                    entry.deepened(&whose.signature, *deeper);
                 }
             }
             Done::LookOver(whose) => self.look_over(&whose, now),

@@ -69,9 +69,10 @@ pub fn recovery_note(container: &str, status: &CrashDiagnosisStatus, gone: bool)
     let crashes = status.crashes;
     let times = if crashes == 1 { "once".into() } else { format!("{crashes} times") };
     let after = format!("after crashing {times} ({})", status.reason);
-    let text = match gone {
-        true => format!("{container}: over {after}: the pods that crashed are gone, and none crashes now."),
-        false => format!("{container}: healthy again {after}."),
+    let text = if gone {
+        format!("{container}: over {after}: the pods that crashed are gone, and none crashes now.")
+    } else {
+        format!("{container}: healthy again {after}.")
     };
     resource::cut(&text, MAX_NOTE)
 }
@@ -115,7 +116,10 @@ mod tests {
         let status = CrashDiagnosisStatus { crashes: 1, reason: "Segfault".into(), ..CrashDiagnosisStatus::default() };
         assert_eq!(recovery_note("app", &status, false), "app: healthy again after crashing once (Segfault).");
         let gone = recovery_note("app", &status, true);
-        assert_eq!(gone, "app: over after crashing once (Segfault): the pods that crashed are gone, and none crashes now.");
+        assert_eq!(
+            gone,
+            "app: over after crashing once (Segfault): the pods that crashed are gone, and none crashes now."
+        );
     }
 
     #[test]

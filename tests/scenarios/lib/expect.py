@@ -108,13 +108,18 @@ def seconds(text):
 
 
 def next_restart_problem(rows, starts, step, now):
-    """`nextRestarts` times that these versions of a row named must have passed, each within `within` seconds of a start; what was
-    said before restart `from` does not count, since the node's longest back-off is not known yet."""
-    said = {r["status"]["nextRestartAt"] for r in rows if r.get("status", {}).get("nextRestartAt") and (r["status"].get("restarts") or 0) >= step["from"]}
-    began = [seconds(s) for s in starts]
-    over = sorted(seconds(t) for t in said if seconds(t) + 2 * step["within"] < now)
-    for t in over:
-        off = min((s - t for s in began), key=abs, default=None)
-        if off is None or abs(off) > step["within"]:
-            return f"nextRestartAt named a time that is {off} s off the nearest start"
-    return None if len(over) >= step["nextRestarts"] else f"only {len(over)} of {step['nextRestarts']} named starts are over"
+    """Of the times that these versions of a row named for the next start, `nextRestarts` must have been kept within `within` seconds, and
+    the kubelet must never have started it earlier. It may be later: a busy node takes its time. What was said before restart `from` does
+    not count, since the node's longest back-off is not known yet."""
+    kept = set()
+    began = sorted(seconds(s) for s in starts)
+    for status in (r["status"] for r in rows if r.get("status", {}).get("nextRestartAt")):
+        if (status.get("restarts") or 0) < step["from"]:
+            continue
+        named, ended = seconds(status["nextRestartAt"]), seconds(status["lastCrash"]["finishedAt"])
+        start = next((s for s in began if s > ended), None)
+        if start is not None and start < named - 2:
+            return f"started {named - start:.0f} s before the time that nextRestartAt named"
+        if start is not None and start <= named + step["within"] and named < now:
+            kept.add(named)
+    return None if len(kept) >= step["nextRestarts"] else f"only {len(kept)} of {step['nextRestarts']} named starts were kept"

@@ -67,14 +67,15 @@ class Expect(unittest.TestCase):
         self.assertEqual(["it says 'Boom'"], ask(unsaid=["Boom"]))
 
     def test_a_named_start_must_come(self):
-        row = lambda at, restarts: {"status": {"nextRestartAt": f"2026-01-01T00:00:{at:02}Z", "restarts": restarts}}
-        now = expect.seconds("2026-01-01T00:01:00Z")
-        step = {"nextRestarts": 2, "within": 2, "from": 3}
-        ask = lambda rows, starts: expect.next_restart_problem(rows, [f"2026-01-01T00:00:{s:02}Z" for s in starts], step, now)
-        self.assertIsNone(ask([row(5, 2), row(20, 3), row(31, 4)], [20, 30]))
-        self.assertIn("only 1 of 2", ask([row(20, 3), row(20, 3)], [20]))
-        self.assertIn("off the nearest start", ask([row(20, 3), row(36, 4)], [20, 31]))
-        self.assertIn("only 0", ask([row(58, 3)], []))
+        time = lambda at: f"2026-01-01T00:00:{at:02}Z"
+        row = lambda ended, named, restarts: {"status": {"nextRestartAt": time(named), "restarts": restarts, "lastCrash": {"finishedAt": time(ended)}}}
+        step = {"nextRestarts": 2, "within": 6, "from": 3}
+        ask = lambda rows, starts: expect.next_restart_problem(rows, [time(s) for s in starts], step, expect.seconds(time(59)))
+        right = [row(0, 20, 2), row(10, 20, 3), row(21, 31, 4), row(21, 31, 4)]
+        self.assertIsNone(ask(right, [0, 10, 21, 34]))
+        self.assertIn("only 1 of 2", ask(right, [0, 10, 21]))
+        self.assertIn("only 1 of 2", ask(right, [0, 10, 21, 41]))
+        self.assertIn("started 10 s before", ask([row(10, 30, 3)], [10, 20]))
 
     def test_rows_are_told_apart_by_workload_and_container(self):
         self.assertTrue(expect.matches_row(WANT, ROW))

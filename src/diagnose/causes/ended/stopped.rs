@@ -28,7 +28,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 fn came_late(case: &Case, crash: &Terminated, stop: &stop::Stop) -> bool {
     let own_exit = (1..=125).contains(&crash.exit_code) && stop.condition.is_none() && case.pod.reason.is_none();
     let asked = case.pod.deleting.map(|d| d.as_second() - case.pod.grace_seconds);
-    let killing = stop.event.and_then(|e| e.last).map(|t| t.as_second());
+    let killing = stop.event.and_then(|e| e.last).map(jiff::Timestamp::as_second);
     let Some(finished) = crash.finished.filter(|_| own_exit && asked.is_some()) else { return false };
     [asked, killing].into_iter().flatten().all(|sign| sign > finished.as_second())
 }

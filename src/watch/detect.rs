@@ -130,8 +130,15 @@ pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
 
 /// `ignore`, or `mute-until` a time that has not come.
 pub fn is_muted(pod: &Pod, now: Timestamp) -> bool {
-    pod.owner_says("ignore").is_some_and(|v| v.eq_ignore_ascii_case("true"))
-        || pod.owner_says("mute-until").and_then(|v| v.parse::<Timestamp>().ok()).is_some_and(|until| now < until)
+    muted_until(pod, now).is_some()
+}
+
+/// Until when the owner wants nothing said of it: for ever where it says `ignore`.
+pub fn muted_until(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
+    if pod.owner_says("ignore").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+        return Some(Timestamp::MAX);
+    }
+    pod.owner_says("mute-until").and_then(|v| v.parse::<Timestamp>().ok()).filter(|until| now < *until)
 }
 
 /// One container of a pod that has not failed as a whole.

@@ -27,6 +27,8 @@ pub(super) struct PodState {
     pub(super) next_restart: Option<Timestamp>,
     pub(super) back_off: BackOff,
     pub(super) signature: String,
+    /// Its crash is being looked at.
+    pub(super) looked_at: bool,
     /// Crashes that the object may not know of yet.
     pub(super) unwritten: usize,
     /// Known from the object only; not seen since the operator started.

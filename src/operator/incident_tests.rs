@@ -274,7 +274,7 @@ fn pods_that_were_replaced_stand_for_their_place_and_are_forgotten() {
     for n in 0..40 {
         assert_eq!(i.see(&refused(n), at(n)).new, 1);
     }
-    i.explain(&refused(0).signature, verdict("InvalidConfiguration"), at(40));
+    i.explain(&refused(0).signature, "uid-0", verdict("InvalidConfiguration"), at(40));
     let s = status(&mut i, at(40));
     assert_eq!((s.state, s.crashes, s.pods_ratio.as_str()), (State::Crashing, 40, "2/2"));
     assert_eq!(s.history[0].time.as_ref().map(|t| t.0), Some(at(39)));

@@ -13,6 +13,7 @@ use crate::report::resource;
 const MAX_IDS: usize = 4;
 
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent observations")]
 pub(super) struct PodState {
     pub(super) name: String,
     pub(super) node: Option<String>,

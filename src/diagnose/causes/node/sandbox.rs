@@ -11,7 +11,7 @@ use regex::Regex;
 
 use crate::diagnose::facts::Pod;
 use crate::diagnose::stated::{self, Said};
-use crate::diagnose::words::cut;
+use crate::diagnose::words::{self, cut};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, RootCause, Source};
 
 /// Events of the kubelet about the sandbox.
@@ -115,7 +115,7 @@ fn inner(text: &str) -> &str {
 
 fn finding(case: &Case, said: &Said) -> Finding {
     let shape = shape(said.text);
-    let quote = cut(inner(said.text), 200);
+    let quote = cut(&words::short_ids(inner(said.text)), 200);
     let node = case.pod.node.as_deref().map_or_else(String::new, |n| format!(" on node {n}"));
     let means = shape.map_or_else(|| quote.clone(), |s| format!("{} ({quote})", s.1));
     let text = format!(

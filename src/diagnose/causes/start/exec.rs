@@ -77,8 +77,14 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     // `command: ["python3 app.py"]` asks for a program with a blank in its name.
     let one_string =
         shape.reason == Reason::EntrypointNotFound && subject.is_some_and(|s| s.trim().contains(char::is_whitespace));
-    let hint =
-        if one_string { ": a program, its arguments and the blanks between them are given as one word" } else { "" };
+    let flag = shape.reason == Reason::EntrypointNotFound
+        && case.container.command.is_empty()
+        && subject.is_some_and(|s| s.starts_with('-'));
+    let hint = match (one_string, flag) {
+        (true, _) => ": a program, its arguments and the blanks between them are given as one word",
+        (_, true) => ": it is an argument, and the image has no entrypoint that it could go to",
+        _ => "",
+    };
     let mut finding = Finding::new(
         shape.reason,
         shape.confidence,
@@ -87,6 +93,7 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     )
     .advise(match subject.filter(|_| one_string) {
         Some(s) => split(s),
+        None if flag => "Say what is to be run: set command (args are only appended to it, or to the image's ENTRYPOINT, which this image has none of).".to_owned(),
         None => shape.advice.replace("{}", named.as_deref().unwrap_or("it")),
     });
     if shape.reason == Reason::MountPathConflict {

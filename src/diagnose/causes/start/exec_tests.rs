@@ -190,3 +190,15 @@ fn a_limit_in_thousandths_of_a_byte_is_a_slip_of_the_unit() {
     assert!(small(1)[0].remediation.iter().any(|r| r.text.contains("unit is wrong")));
     assert!(!small(2 << 20)[0].remediation.iter().any(|r| r.text.contains("unit is wrong")));
 }
+
+#[test]
+fn an_argument_is_no_command() {
+    let text = r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "--port=8080": executable file not found in $PATH"#;
+    let world = World::new().waiting("RunContainerError", text).with(|w| {
+        w.container().args = vec!["--port=8080".into()];
+        w.container().command.clear();
+    });
+    let found = world.diagnose();
+    assert_eq!(found.reason, Reason::EntrypointNotFound);
+    assert!(found.remediation[0].text.contains("set command"), "{:?}", found.remediation);
+}

@@ -2,7 +2,7 @@
 
 use super::{Row, strong, weak};
 use crate::diagnose::log::Concept::{
-    Abort, Exception, HeapExhausted, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
+    Abort, Exception, HeapExhausted, ModuleMissing, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
 };
 
 /// Rows, in order of precedence.
@@ -100,6 +100,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(Abort, "stack smashing detected", ""),
     strong(Abort, "buffer overflow detected", ""),
     strong(Abort, "pure virtual method called", ""),
+    // Its own library is not where it should be: hidden by a mount, or PYTHONHOME is wrong.
+    strong(ModuleMissing, "failed to get the python codec", ""),
     strong(Abort, "fatal python error", ""),
     weak(Abort, "terminate called", ""),
     weak(Abort, "sigabrt", r"\bSIGABRT\b"),

@@ -128,3 +128,14 @@ fn a_wait_that_was_given_up_is_about_what_was_waited_for() {
         assert_eq!(failure.target.map(|t| (t.host, t.port)), Some(("db".into(), Some(5432))), "{log}");
     }
 }
+
+#[test]
+fn an_environment_that_is_too_large_is_a_matter_of_the_spec() {
+    for log in [
+        "exec /usr/local/bin/docker-entrypoint.sh: argument list too long\n",
+        "standard_init_linux.go:211: exec user process caused \"argument list too long\"\n",
+    ] {
+        assert_eq!(first(log).0, Concept::BadConfig, "{log}");
+    }
+    assert_ne!(first("/bin/sh: 1: rm: Argument list too long\nerror: cleanup failed\n").0, Concept::BadConfig);
+}

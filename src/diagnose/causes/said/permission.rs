@@ -25,6 +25,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return told
             .advise("It refuses to be root: set securityContext.runAsUser to the user that the image is made for.");
     }
+    if quote.contains("exec ") && quote.contains("operation not permitted") {
+        return told.advise("The kernel refuses to execute the program: it has file capabilities (setcap, such as cap_net_bind_service) that the container may not have. Add that capability in securityContext, or use an image without them; with allowPrivilegeEscalation: false old runtimes refuse it as well.");
+    }
     if quote.contains("operation not permitted")
         || quote.contains("eperm")
         || quote.contains("cap")

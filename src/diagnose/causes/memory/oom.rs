@@ -71,7 +71,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         Word::Kubelet(crash) => kubelet(case, crash),
         Word::Start(message) => Finding::new(
             Reason::MemoryLimitExceeded,
-            Confidence::Certain,
+            if TOO_SMALL.iter().any(|t| message.contains(t)) { Confidence::Certain } else { Confidence::Likely },
             Basis::Stated,
             format!("The memory limit{} is too small even to start a container.", of_limit(case)),
         )

@@ -46,7 +46,7 @@ const TROUBLE: &[&str] = &[
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
     "exceed",
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
-    "not there", "not yet",
+    "not there", "not yet", "no chain",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =

@@ -139,3 +139,13 @@ fn an_environment_that_is_too_large_is_a_matter_of_the_spec() {
     }
     assert_ne!(first("/bin/sh: 1: rm: Argument list too long\nerror: cleanup failed\n").0, Concept::BadConfig);
 }
+
+#[test]
+fn what_the_machine_lacks_is_not_the_programs_fault() {
+    assert_eq!(
+        first("+ iptables -t nat -A X -j REDIRECT\niptables: No chain/target/match by that name.\n").0,
+        Concept::NodeFeature
+    );
+    let pages = "<jemalloc>: Unsupported system page size\nmemory allocation of 5 bytes failed\n";
+    assert_eq!(first(pages).0, Concept::WrongArchitecture);
+}

@@ -32,6 +32,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(NodeFeature, "cpu does not support", ""),
     strong(NodeFeature, "cpu lacks", ""),
     strong(NodeFeature, "rule_append failed", ""),
+    strong(NodeFeature, "no chain/target/match by that name", ""),
+    strong(WrongArchitecture, "unsupported system page size", ""),
     // -- an environment that execve does not take
     strong(BadConfig, "argument list too long", r"\bexec\b.{0,160}argument list too long"),
     // -- another CPU architecture

@@ -149,3 +149,15 @@ fn what_the_machine_lacks_is_not_the_programs_fault() {
     let pages = "<jemalloc>: Unsupported system page size\nmemory allocation of 5 bytes failed\n";
     assert_eq!(first(pages).0, Concept::WrongArchitecture);
 }
+
+#[test]
+fn the_whole_path_is_named() {
+    for (log, path) in [
+        ("Error: Cannot find configuration directory: /etc/hadoop\n", "/etc/hadoop"),
+        ("Could not find config dir /etc/app/conf.d\n", "/etc/app/conf.d"),
+        ("fatal: unable to locate data file '/opt/a/b.bin'\n", "/opt/a/b.bin"),
+    ] {
+        let (concept, subject, _) = first(log);
+        assert_eq!((concept, subject.as_deref()), (Concept::FileMissing, Some(path)), "{log}");
+    }
+}

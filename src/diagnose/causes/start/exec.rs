@@ -184,7 +184,7 @@ fn fallback(case: &Case, said: &[Said]) -> Vec<Finding> {
         Confidence::Possible,
         Basis::Stated,
         format!(
-            "{} cannot start: the container runtime says: {}",
+            "{} cannot start: the container runtime says: {}.",
             case.container.name,
             cut(stated::innermost(s.text), 200)
         ),

@@ -56,6 +56,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(OutOfMemory, "insufficient memory for the java runtime", ""),
     strong(OutOfMemory, "os::commit_memory", ""),
     strong(OutOfMemory, "std::bad_alloc", ""),
+    // a few bytes are refused for another reason than their number
+    weak(OutOfMemory, "memory allocation of", r"memory allocation of \d{1,4} bytes failed"),
     strong(OutOfMemory, "memory allocation of", r"memory allocation of \d+ bytes failed"),
     strong(OutOfMemory, "runtime: out of memory", ""),
     strong(OutOfMemory, "fatal error: out of memory", ""),

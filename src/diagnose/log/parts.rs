@@ -169,8 +169,14 @@ impl Read<'_> {
             }
         }
         // of a traceback the exception line speaks, also where no row knows it
-        if let Some((at, _)) = best.as_mut().filter(|(at, _)| self.parts[*at].starts_with("Traceback (most recent")) {
+        if let Some((at, meaning)) =
+            best.as_mut().filter(|(at, _)| self.parts[*at].starts_with("Traceback (most recent"))
+        {
             *at = self.order().first().copied().unwrap_or(*at);
+            // unless that one only points elsewhere
+            if recall(self.parts[*at], known).is_some_and(|own| own.strength == Strength::Wrapper) {
+                meaning.strength = Strength::Wrapper;
+            }
         }
         best
     }

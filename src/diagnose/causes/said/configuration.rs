@@ -31,6 +31,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["opic", "available"],
         "Create the topic on that broker (topic creation by clients is often switched off), or correct its name in the settings.",
     ),
+    (
+        &["extension"],
+        "The database server lacks that extension: run a database image that brings it (the file is looked for on the server), and create it there with a user that may.",
+    ),
     (&["no such index"], "Create the index first, or correct its name in the settings."),
     (
         &["database \"", "does not exist"],

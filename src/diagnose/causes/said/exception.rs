@@ -30,6 +30,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
                 .advise("Look whether another replica or Job is at work; if not, the lock was left by one that was killed: release it in the store (liquibase release-locks, the lock's row or file).")
                 .advise("So that it does not come back: one migration at a time (a Job, or strategy Recreate), and a start that no probe cuts short.")
         }
+        _ if is_runtime_version(&failure.quote.to_ascii_lowercase()) => {
+            Told::new(format!("the runtime in its image has another version than it wants: {}", said(failure))).advise(
+                "Build it on a base image of the version that the message names, or run the release that fits this runtime; pin both tags.",
+            )
+        }
         _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
             .advise(match case.crash_log().and_then(|l| super::frame::own(&l.text)) {
                 Some(place) => format!("The stack leads to {place}: fix it there, or go back to the version that worked."),
@@ -37,6 +42,22 @@ fn words(case: &Case, failure: &Failure) -> Told {
             })
             .advise("If it began with new data or a new setting, that is what the code does not handle."),
     }
+}
+
+/// A program, or its libraries, that ask for another version of the language's runtime.
+fn is_runtime_version(quote: &str) -> bool {
+    let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
+    any(&["require", "specified", "incompatible", "more recent version", "unsupported"])
+        && any(&[
+            "php version",
+            "node.js",
+            "node version",
+            "ruby version",
+            "python version",
+            "python >=",
+            "java runtime",
+            "class file",
+        ])
 }
 
 /// A lock that another holds, as stores and migration tools say it.

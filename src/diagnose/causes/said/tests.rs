@@ -87,3 +87,21 @@ fn an_indented_traceback_is_read_to_its_end() {
     assert_eq!(found.reason, Reason::InvalidConfiguration);
     assert!(found.summary.contains("Non-hexadecimal"), "{}", found.summary);
 }
+
+#[test]
+fn a_traceback_that_points_above_hands_over() {
+    let log = "ERROR [core.py:396] ValueError: 16 GiB KV cache is needed. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`.\nTraceback (most recent call last):\n  File \"/a.py\", line 3, in wait\n    raise RuntimeError(\nRuntimeError: Engine core initialization failed. See root cause above.\n";
+    let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+    assert!(found.summary.contains("KV cache"), "{}", found.summary);
+}
+
+#[test]
+fn a_runtime_of_another_version_is_named() {
+    for log in [
+        "PHP Fatal error:  Composer detected issues in your platform: Your Composer dependencies require a PHP version \">= 8.1.0\". You are running 8.0.28.\n",
+        "Bundler::RubyVersionMismatch: Your Ruby version is 2.7.6, but your Gemfile specified 3.0.4\n",
+    ] {
+        let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+        assert!(found.summary.contains("runtime in its image"), "{}", found.summary);
+    }
+}

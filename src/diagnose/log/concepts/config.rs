@@ -245,6 +245,14 @@ pub(super) const FIRST: &[Row] = &[
         r#"\btopics? ["'`\[]?(?<subject>[\w.\-]+)["'`\]]? (?:is |are )?(?:not (?:available|found|present)|missing|unknown|does(?:n't| not) exist|not present in metadata)"#,
     ),
     strong(BadConfig, "not_found", r"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"),
+    // a file or part of the server's own, which no file of this container mends
+    strong(BadConfig, "extension control file", r#"extension control file "[^"]*?(?<subject>[\w\-]+)\.control""#),
+    strong(
+        BadConfig,
+        "extension",
+        r#"\bextension ["'`](?<subject>[\w\-]+)["'`] (?:is not available|does not exist|is not (?:installed|supported))"#,
+    ),
+    strong(BadConfig, "could not access file \"", r#"could not access file "(?<subject>[\w$/\-]+)": no such file"#),
     strong(BadConfig, "no such index", r"no such index \[?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "index_not_found_exception", ""),
     strong(BadConfig, "unable to validate credentials inherited", ""),
@@ -434,6 +442,11 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "incorrect padding", ""),
     strong(BadConfig, "illegal base64", ""),
     strong(BadConfig, "invalid base64", ""),
+    strong(
+        BadConfig,
+        "bad ",
+        r"\bbad (?:string length|(?:numerical )?value|number|parameter|setting|option value|address)\b(?:.*[: ](?<subject>[a-z]\w+) ?=\s*$)?",
+    ),
     // -- the program itself says which way to turn which setting
     strong(
         BadConfig,

@@ -78,6 +78,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(ModuleMissing, "can't locate", r"can't locate (?<subject>\S+\.pm)"),
     strong(ModuleMissing, "there is no package called", r"package called \W(?<subject>[\w.]+)"),
+    strong(
+        ModuleMissing,
+        "found",
+        r#"\bthe (?:module|package|plugin|library|gem) ["'`]?(?<subject>[\w.@/\-]+)["'`]? (?:was|is|could) not (?:be )?found"#,
+    ),
     strong(ModuleMissing, "module '", r"module '(?<subject>[\w.\-]+)' not found"),
     strong(ModuleMissing, "could not find application file", r"application file: (?<subject>\S+)"),
     strong(ModuleMissing, "unknown extension", ""),

@@ -118,3 +118,24 @@ fn lines_that_only_point_elsewhere() {
         assert_eq!(classify(line).map(|m| m.strength), Some(Strength::Wrapper), "{line}");
     }
 }
+
+#[test]
+fn parts_that_server_node_or_image_lack() {
+    all(
+        Concept::BadConfig,
+        &[
+            "QueryFailedError: could not open extension control file \"/usr/share/postgresql/14/extension/vectors.control\": No such file or directory",
+            "psycopg2.errors.FeatureNotSupported: extension \"vector\" is not available",
+            "postmap: fatal: bad string length 0 < 1: myhostname =",
+            "postfix: fatal: bad numerical value: 10k",
+        ],
+    );
+    all(Concept::ModuleMissing, &["The module holidays was not found.", "the plugin \"geoip\" could not be found"]);
+    all(
+        Concept::NodeFeature,
+        &[
+            "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
+            "CUDA error: no CUDA-capable device is detected",
+        ],
+    );
+}

@@ -125,6 +125,7 @@ pub(super) const EXCEPTIONS: &[Row] = &[
     weak(Exception, "traceback (most recent call last)", ""),
     weak(Exception, "exception", r"(?:^|[\s.\[(<:])(?<subject>\w+Exception)\b"),
     weak(Exception, "exception:", ""),
+    weak(Exception, "mismatch", r"(?:^|[\s.:])(?<subject>(?-i:[A-Z]\w+Mismatch))\b"),
     weak(Exception, "error", r"(?:^|[\s.\[(<])(?<subject>[A-Z]\w+Error)\b(?::|\s|\)|$)"),
     weak(Exception, "error", r"^(?<subject>(?:[A-Za-z_]\w*\.)*[A-Z]\w*Error)(?::|$)"),
     weak(Exception, "** (", r"\*\* \((?<subject>[\w.]+)\)"),

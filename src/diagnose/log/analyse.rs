@@ -44,7 +44,7 @@ const TROUBLE: &[&str] = &[
     "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known",
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
-    "exceed", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
+    "exceed", "agree", "accept", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
     "signal ", "gated repo", "insecure", "hexadecimal", "padding", "check your", "set the ",
     "environment variable", "already running", "provide",
 ];

@@ -18,17 +18,36 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
+    let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
+    if let Some(f) = failure.filter(|f| is_graphics(&f.quote)) {
+        return vec![graphics(case, f, &after, basis)];
+    }
     let heap = heap_words(case);
     let text = format!(
         "Its own heap was full{after}{heap}: the runtime gave up (exit {}), the kernel did not kill it.",
         crash.exit_code
     );
-    let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
     let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
     finding.evidence.extend(failure.map(quote));
     finding.evidence.extend(status_evidence(case));
     finding.evidence.extend(limit_evidence(case));
     vec![advise(case, finding)]
+}
+
+/// The memory of a card, which is neither the container's nor the runtime's.
+fn is_graphics(quote: &str) -> bool {
+    let quote = quote.to_ascii_lowercase();
+    ["cuda", "hip out of memory", "hip error", "gpu memory", "vram"].iter().any(|w| quote.contains(w))
+}
+
+fn graphics(case: &Case, failure: &Failure, after: &str, basis: Basis) -> Finding {
+    let text = format!("The memory of its GPU was full{after}: {}.", failure.brief.trim_end_matches('.'));
+    let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
+    finding.evidence.push(quote(failure));
+    finding.evidence.extend(status_evidence(case));
+    finding
+        .advise("The container's memory limit plays no part: take a smaller or quantised model, a shorter context or batch, a larger card, or spread it over several.")
+        .advise("Look with nvidia-smi on the node whether another process holds part of the card (time slicing, a pod before this one that is still ending).")
 }
 
 fn quote(failure: &Failure) -> Evidence {
@@ -79,6 +98,19 @@ fn advise(case: &Case, finding: Finding) -> Finding {
 mod tests {
     use super::*;
     use crate::diagnose::testing::World;
+
+    #[test]
+    fn the_memory_of_a_card_is_no_heap() {
+        for log in [
+            "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n",
+            "error: unable to allocate CUDA0 buffer\n",
+        ] {
+            let found = World::new().crashed(1, "Error", 9).log(log).diagnose();
+            assert_eq!(found.reason, Reason::RuntimeHeapExhausted, "{log}");
+            assert!(found.summary.contains("GPU"), "{}", found.summary);
+            assert!(!found.remediation.iter().any(|r| r.text.contains("-Xmx")), "{log}");
+        }
+    }
 
     #[test]
     fn a_jvm_told_to_exit_on_a_full_heap_exits_3() {

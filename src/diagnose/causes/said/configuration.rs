@@ -35,6 +35,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["extension"],
         "The database server lacks that extension: run a database image that brings it (the file is looked for on the server), and create it there with a user that may.",
     ),
+    (
+        &["icense", "xpired"],
+        "Get a new licence key and put it where the pod reads it (Secret or variable); a changed Secret reaches environment variables only with a new pod.",
+    ),
     (&["no such index"], "Create the index first, or correct its name in the settings."),
     (
         &["database \"", "does not exist"],

@@ -86,7 +86,7 @@ fn data_advice(quote: &str) -> &'static str {
     if any(&["file exists"]) {
         return "What an earlier run left in the volume stands in the way (an emptyDir outlives a restart of the container): let the command bear it (mkdir -p, ln -sfn, cp -f), or delete the pod, which begins with an empty one.";
     }
-    if any(&["no migration found for version", "locate revision", "newer"]) {
+    if any(&["no migration found for version", "locate revision", "newer", "downgrad"]) {
         return "The data has been migrated further than this version knows: run the version that did it (or a newer one), or restore the backup from before the upgrade.";
     }
     if any(&["migration checksum", "have failed validation", "failed migration", "dirty"]) {

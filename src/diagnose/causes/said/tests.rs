@@ -105,3 +105,28 @@ fn a_runtime_of_another_version_is_named() {
         assert!(found.summary.contains("runtime in its image"), "{}", found.summary);
     }
 }
+
+#[test]
+fn a_line_of_the_source_is_no_port() {
+    for (log, port) in [
+        ("thread 'main' panicked at 'Failed to bind: Address already in use', src/main.rs:22:10\n", false),
+        ("server.go:118: listen tcp :8080: bind: address already in use\n", true),
+    ] {
+        let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+        assert_eq!(found.reason, Reason::PortConflict, "{log}");
+        assert_eq!(found.summary.contains("port 8080"), port, "{}", found.summary);
+        assert!(!found.summary.contains("port 22") && !found.summary.contains("port 118"), "{}", found.summary);
+    }
+}
+
+#[test]
+fn shared_memory_is_a_disk_of_its_own() {
+    for log in [
+        "ERROR: failed to create shared memory segment: No space left on device\n",
+        "OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'\n",
+    ] {
+        let world = World::new().crashed(1, "Error", 2).log(log);
+        assert_eq!(world.diagnose().reason, Reason::DiskFull, "{log}");
+        assert!(advice(&world).contains("/dev/shm"), "{log}");
+    }
+}

@@ -61,6 +61,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
         "neither",
         r#"neither ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))\W{1,4}n?or .{0,60}(?:is|are|was|were) (?:set|defined|given|provided|specified|present)"#,
     ),
+    strong(
+        EnvMissing,
+        "set ",
+        r#"(?:could not|couldn't|cannot|can't|not found|missing|unable).{1,120}[.!:;,] (?:please )?set (?:the )?["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))"#,
+    ),
     // -- idioms of languages
     strong(EnvMissing, "keyerror", r#"keyerror: ["'](?<subject>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*))["']"#),
     strong(EnvMissing, "key not found", r#"key not found: "(?<subject>(?-i:[A-Z][A-Z0-9_]*))""#),
@@ -345,6 +350,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadData, "unexpected end of file reading the append only file", ""),
     strong(BadData, "unknown storage engine", ""),
     strong(BadData, "upgrade after a crash is not supported", ""),
+    strong(BadData, "found failed migrations", ""),
+    strong(BadData, "downgrading", r"downgrading (?:is|are) not"),
     strong(BadData, "downgrade", r"(?:cannot|can't|not|un)\s?\w* ?(?:be )?downgrad|downgrade (?:is )?not"),
     strong(BadData, "featurecompatibilityversion", ""),
     strong(BadData, "can't handle rdb format", ""),
@@ -428,6 +435,21 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(BadConfig, "connectionstring", r"connectionstring\b.{0,60}(?:not|null|empty|invalid|missing)"),
     strong(BadConfig, "format of the initialization string", ""),
+    strong(
+        BadConfig,
+        "eula",
+        r"(?:need|must|have|has|please|not|require)\w*\b.{0,30}\b(?:agree\w*|accept\w*)\b.{0,20}\beula\b|\beula\b.{0,30}(?:not|must|to be) (?:been |be )?(?:accepted|agreed)",
+    ),
+    strong(
+        BadConfig,
+        "license",
+        r"(?:need|must|have|has|please)\w*\b.{0,30}\b(?:agree\w*|accept\w*)\b.{0,20}\blicen[sc]e\b",
+    ),
+    strong(
+        BadConfig,
+        "recogni",
+        r"\b(?:value|option|setting|zone|type|format|driver|mode|level)\b.{0,60}\bis (?:un|not )recogni[sz]ed",
+    ),
     // -- a value of the wrong type or shape
     weak(Exception, "typeerror", r"typeerror: expected .{0,80}(?:got|received)"),
     strong(

@@ -81,6 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:hard ?link|symbolic link|symlink|flock|fallocate|chmod|chown|xattr|mkfifo)\b.{0,240}function not implemented",
     ),
     strong(FilePermission, "wrong ownership", ""),
+    strong(FilePermission, "dubious ownership", ""),
     strong(
         FilePermission,
         "belongs to",

@@ -14,6 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "importerror", r"importerror: (?<subject>.{1,100})"),
     strong(ModuleMissing, "could not import", r#"could not import (?:module )?["']?(?<subject>[\w.:\-]+)"#),
     strong(ModuleMissing, "failed to find attribute", r"failed to find attribute '(?<subject>[^']+)'"),
+    strong(ModuleMissing, "not found in module", r#"attribute ["'`](?<subject>\w+)["'`] not found in module"#),
     strong(ModuleMissing, "failed to find application", r"failed to find application object '?(?<subject>[^']+)"),
     // a relative data file that `require` loads is a missing file, not a missing package
     strong(

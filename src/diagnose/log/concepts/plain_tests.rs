@@ -139,3 +139,27 @@ fn parts_that_server_node_or_image_lack() {
         ],
     );
 }
+
+#[test]
+fn terms_to_agree_to_and_values_that_nobody_knows() {
+    all(
+        Concept::BadConfig,
+        &[
+            "You need to agree to the EULA in order to run the server. Go to eula.txt for more info.",
+            "EULA has not been accepted",
+            "You must accept the license agreement before starting",
+            "java.sql.SQLException: The server time zone value 'CEST' is unrecognized or represents more than one time zone.",
+            "storage driver type foo is not recognized",
+        ],
+    );
+    all(
+        Concept::BadData,
+        &[
+            "Error: P3009: migrate found failed migrations in the target database",
+            "the version of the data (28.0.1.1) is higher than the image version (27.1.3.2) and downgrading is not supported.",
+        ],
+    );
+    all(Concept::FilePermission, &["fatal: detected dubious ownership in repository at '/repo'"]);
+    let found = classify("Could not find the Java executable. Set JAVA_HOME").expect("a meaning");
+    assert_eq!((found.concept, found.subject.as_deref()), (Concept::EnvMissing, Some("JAVA_HOME")));
+}

@@ -50,6 +50,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(HeapExhausted, "memoryerror", r"(?:^|[\s.])_?(?:Array)?MemoryError(?::|$)"),
     strong(HeapExhausted, "outofmemoryerror: cuda", ""),
     strong(HeapExhausted, "cuda out of memory", ""),
+    strong(HeapExhausted, "hip out of memory", ""),
+    strong(HeapExhausted, "allocate", r"(?:unable|failed|cannot|could not) to allocate .{0,30}(?:cuda|gpu|vram)"),
     strong(HeapExhausted, "cuda error: out of memory", ""),
     // -- memory refused by the system
     strong(OutOfMemory, "could not reserve enough space for", ""),

@@ -213,6 +213,10 @@ impl Read<'_> {
         if self.structured && at > 0 {
             return text::tidy(&format!("{}: {part}", self.parts[0]), MAX_QUOTE);
         }
+        // a message that names the kind, and the error field that says more
+        if let Some(error) = self.parts.get(1).filter(|p| self.structured && !records::is_frame(p)) {
+            return text::tidy(&format!("{part}: {error}"), MAX_QUOTE);
+        }
         text::tidy(&self.rust_panic(at).unwrap_or_else(|| part.to_owned()), MAX_QUOTE)
     }
 

@@ -39,6 +39,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["icense", "xpired"],
         "Get a new licence key and put it where the pod reads it (Secret or variable); a changed Secret reaches environment variables only with a new pod.",
     ),
+    (
+        &["ecrypt"],
+        "The key is not the one that the data was encrypted with: give it the old key again (the Secret or variable of before), or set the encrypted values anew.",
+    ),
     (&["no such index"], "Create the index first, or correct its name in the settings."),
     (
         &["database \"", "does not exist"],

@@ -89,6 +89,9 @@ fn data_advice(quote: &str) -> &'static str {
     if any(&["no migration found for version", "locate revision", "newer", "downgrad"]) {
         return "The data has been migrated further than this version knows: run the version that did it (or a newer one), or restore the backup from before the upgrade.";
     }
+    if any(&["no schema history table"]) {
+        return "The schema was not made by this tool: give it an empty database, or tell it where the existing one stands (flyway baseline, baselineOnMigrate).";
+    }
     if any(&["migration checksum", "have failed validation", "failed migration", "dirty"]) {
         "Put the migration file back as it was applied, or mend the migration history (flyway repair, migrate force), then start again."
     } else if any(&["relation", "no such table", "table '", "schema version", "version mismatch", "migration"]) {

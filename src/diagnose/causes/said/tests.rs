@@ -130,3 +130,42 @@ fn shared_memory_is_a_disk_of_its_own() {
         assert!(advice(&world).contains("/dev/shm"), "{log}");
     }
 }
+
+#[test]
+fn springs_report_is_quoted_by_its_description() {
+    let head =
+        "***************************\nAPPLICATION FAILED TO START\n***************************\n\nDescription:\n\n";
+    for text in [
+        "Parameter 0 of constructor in com.example.Orders required a bean of type 'com.example.Client' that could not be found.",
+        "The dependencies of some of the beans in the application context form a cycle:",
+    ] {
+        let log = format!("{head}{text}\n\nAction:\n\nConsider another way.\n\n");
+        let found = World::new().crashed(1, "Error", 9).log(&log).diagnose();
+        assert_eq!(found.reason, Reason::UnhandledException, "{text}");
+        assert!(found.summary.contains(&text[..40]), "{}", found.summary);
+    }
+}
+
+#[test]
+fn bundler_only_says_that_its_command_failed() {
+    let log = "bundler: failed to load command: rails (/usr/local/bundle/bin/rails)\n/usr/local/bundle/gems/activesupport-7.0.4/lib/active_support/message_encryptor.rb:203:in `rescue in _decrypt': ActiveSupport::MessageEncryptor::InvalidMessage (ActiveSupport::MessageEncryptor::InvalidMessage)\n";
+    let found = World::new().crashed(1, "Error", 3).log(log).diagnose();
+    assert_eq!(found.reason, Reason::InvalidConfiguration, "{}", found.summary);
+    let log = "error:1C800064:Provider routines::bad decrypt\n";
+    let world = World::new().crashed(1, "Error", 3).log(log);
+    assert!(advice(&world).contains("encrypted with"), "{}", world.diagnose().summary);
+}
+
+#[test]
+fn message_and_error_of_a_record_are_both_quoted() {
+    for (log, want) in [
+        (
+            "time=\"2024-01-01T00:00:00Z\" level=fatal msg=\"unable to connect to database\" error=\"server said no\"\n",
+            "server said no",
+        ),
+        ("{\"level\":\"fatal\",\"msg\":\"cannot connect to the queue\",\"error\":\"it went away\"}\n", "it went away"),
+    ] {
+        let found = World::new().crashed(1, "Error", 3).log(log).diagnose();
+        assert!(found.evidence.iter().any(|e| e.detail.contains(want)), "{:?}", found.evidence);
+    }
+}

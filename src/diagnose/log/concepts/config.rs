@@ -242,6 +242,20 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
     strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "find your database", r"find your database: (?<subject>\w+)"),
+    strong(
+        BadConfig,
+        "server",
+        r"\b(?:ssl|tls) is not (?:enabled|supported) (?:on|by) the server|server (?:does not|doesn't) support (?:ssl|tls)",
+    ),
+    // a key that does not fit what was encrypted with another
+    strong(
+        BadConfig,
+        "decrypt",
+        r"(?:could not|cannot|can't|failed to|unable to|error) (?:be )?decrypt|bad decrypt|decrypt(?:ion)? (?:failed|error)",
+    ),
+    strong(BadConfig, "invalidmessage", r"messageencryptor::invalidmessage"),
+    strong(BadConfig, "fernet.invalidtoken", ""),
     strong(BadConfig, "unknown_topic_or_part", r"(?:not available|unknown topic)\W+(?<subject>[\w.\-]+)|unknown_topic"),
     strong(BadConfig, "unknown topic", ""),
     strong(
@@ -351,6 +365,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadData, "unknown storage engine", ""),
     strong(BadData, "upgrade after a crash is not supported", ""),
     strong(BadData, "found failed migrations", ""),
+    strong(BadData, "but no schema history table", ""),
     strong(BadData, "downgrading", r"downgrading (?:is|are) not"),
     strong(BadData, "downgrade", r"(?:cannot|can't|not|un)\s?\w* ?(?:be )?downgrad|downgrade (?:is )?not"),
     strong(BadData, "featurecompatibilityversion", ""),

@@ -66,6 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         "error while loading shared libraries",
         r"error while loading shared libraries: (?<subject>[^:\s]+):",
     ),
+    strong(LibraryMissing, "globalization-invariant", r"(?:only|not|cannot).{0,60}globalization-invariant"),
     strong(LibraryMissing, "' not found (required by", r"version [`'](?<subject>\w+_[\d.]+)' not found"),
     strong(
         LibraryMissing,

@@ -56,7 +56,6 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "bundler::gemnotfound", ""),
     strong(ModuleMissing, "gem::", r"gem::(?:loaderror|missingspec\w*error)"),
     strong(ModuleMissing, "bundler: command not found", r"command not found: (?<subject>\S+)"),
-    strong(ModuleMissing, "bundler: failed to load command", r"failed to load command: (?<subject>\S+)"),
     strong(ModuleMissing, "can't find gem", r"can't find gem (?<subject>\S+)"),
     strong(ModuleMissing, "uninitialized constant", r"uninitialized constant (?<subject>[\w:]+)"),
     strong(ModuleMissing, "failed opening required", r"failed opening required '(?<subject>[^']+)'"),

@@ -433,6 +433,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "jdbcconnectionexception", ""),
     strong(CannotConnect, "cannotgetjdbcconnection", ""),
     strong(CannotConnect, "no healthy upstream", ""),
+    strong(CannotConnect, "misconf redis", ""),
     strong(CannotConnect, "upstream connect error", ""),
     // -- an object of the API that stands for a peer
     strong(CannotConnect, "services \"", r#"\b(?:services|endpoints|endpointslices) "(?<host>[^"]+)" not found"#),

@@ -163,3 +163,26 @@ fn terms_to_agree_to_and_values_that_nobody_knows() {
     let found = classify("Could not find the Java executable. Set JAVA_HOME").expect("a meaning");
     assert_eq!((found.concept, found.subject.as_deref()), (Concept::EnvMissing, Some("JAVA_HOME")));
 }
+
+#[test]
+fn keys_that_do_not_fit_and_servers_that_do_not_serve_so() {
+    all(
+        Concept::BadConfig,
+        &[
+            "cryptography.fernet.InvalidToken",
+            "Credentials could not be decrypted. A different key was used.",
+            "pq: SSL is not enabled on the server",
+            "psycopg2.OperationalError: server does not support SSL, but SSL was required",
+            "ActiveRecord::NoDatabaseError: We could not find your database: app_production.",
+        ],
+    );
+    all(
+        Concept::FileMissing,
+        &[
+            "error Couldn't find a package.json file in \"/app\"",
+            "No package.json (or package.yaml) was found in \"/app\".",
+        ],
+    );
+    all(Concept::NotPermitted, &["sudo: effective uid is not 0, is sudo installed setuid root?"]);
+    all(Concept::LibraryMissing, &["Only the invariant culture is supported in globalization-invariant mode."]);
+}

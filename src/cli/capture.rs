@@ -132,6 +132,9 @@ async fn the_rest(
     let mut builder = ClusterBuilder::new();
     let known = looked.iter().find_map(|f| f.pod(namespace, name)).cloned();
     let Some(mut pod) = known.or_else(|| pod_of(kept, namespace, name)) else { return builder.finish() };
+    if let Some(wished) = live::with_wishes(reader, vec![Arc::new(pod.clone())]).await.pop() {
+        pod = Arc::unwrap_or_clone(wished);
+    }
     let (owner, _) = collect::resolve(reader, &pod).await;
     pod.workload = owner.workload;
     if let Some(kind) = Kind::of(&pod.workload.api_version, &pod.workload.kind) {

@@ -12,6 +12,7 @@ use kube::api::LogParams;
 
 use super::{Miss, Reader};
 use crate::diagnose::facts::{Container, Gap, LogSlot, Pod, State, Terminated};
+use crate::evidence::logs::is_excuse;
 use crate::evidence::{ClusterBuilder, LogKey, logs};
 
 /// Lines asked for: the end of a run says why it ended.
@@ -130,10 +131,9 @@ fn belongs(bytes: &[u8], end: &Terminated) -> Belongs {
     let mut times = bytes.split(|b| *b == b'\n').filter_map(stamp);
     let Some(first) = times.next() else {
         let text = String::from_utf8_lossy(bytes);
-        let excuse = text.starts_with("unable to retrieve container logs for ");
         return match text.trim().is_empty() {
             true => Belongs::Empty,
-            false if excuse => Belongs::Elsewhere,
+            false if is_excuse(&text) => Belongs::Elsewhere,
             // A runtime that keeps no times: nothing speaks against it.
             false => Belongs::ToCrash,
         };

@@ -28,6 +28,8 @@ pub struct Subject<'a> {
     pub container: &'a str,
     /// Logs may be read.
     pub with_logs: bool,
+    /// But not in these namespaces.
+    pub quiet: &'a [String],
 }
 
 /// What one request brought.
@@ -61,8 +63,8 @@ pub async fn answer(reader: &Reader, subject: &Subject<'_>, mut cluster: Cluster
 
 fn is_allowed(wish: &Want, reader: &Reader, subject: &Subject) -> bool {
     match wish {
-        Want::Log { .. } => subject.with_logs,
-        Want::Object { kind: "ConfigMap", .. } => reader.config_maps,
+        Want::Log { namespace, .. } => subject.with_logs && !subject.quiet.contains(namespace),
+        Want::Object { kind: "ConfigMap", .. } | Want::Labelled { kind: "ConfigMap", .. } => reader.config_maps,
         _ => true,
     }
 }
@@ -126,12 +128,14 @@ async fn read(reader: &Reader, cluster: &Cluster, wish: &Want) -> Result<Answer,
             let field = if *kind == "Pod" { "status.podIP" } else { "spec.clusterIP" };
             list(kind, None, none(), format!("{field}={ip}")).await
         }
+        Want::OnNode { node } => list("Pod", None, none(), format!("spec.nodeName={node}")).await,
         Want::Slices { namespace, service } => {
             list("EndpointSlice", Some(namespace), format!("kubernetes.io/service-name={service}"), none()).await
         }
         Want::Events { namespace, uid } => events::of_uid(reader, namespace, uid).await.map(Answer::Objects),
         Want::Log { namespace, pod, container, slot } => {
-            let Some(pod) = cluster.pod(namespace, pod) else { return Ok(Answer::None) };
+            // Its owner's word holds for whoever asks.
+            let Some(pod) = cluster.pod(namespace, pod).filter(|p| !p.wants_no_logs()) else { return Ok(Answer::None) };
             let Some(container) = pod.container(container) else { return Ok(Answer::None) };
             Ok(Answer::Log(logs::of_other(reader, pod, container, *slot).await))
         }

@@ -137,6 +137,16 @@ impl Remedy {
     pub fn command(text: impl Into<String>, command: impl Into<String>) -> Self {
         Self { text: text.into(), command: Some(command.into()) }
     }
+
+    /// Ends its sentence where it announces a command that could not be given.
+    #[must_use]
+    pub fn closed(mut self) -> Self {
+        if self.command.is_none() && self.text.ends_with(':') {
+            self.text.pop();
+            self.text.push('.');
+        }
+        self
+    }
 }
 
 /// The object to look at next where it is not this container.

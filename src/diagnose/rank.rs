@@ -37,7 +37,7 @@ pub fn rank(case: &Case, mut findings: Vec<Finding>) -> Diagnosis {
         reason: best.reason,
         confidence: best.confidence,
         summary: best.summary,
-        remediation: best.remediation,
+        remediation: best.remediation.into_iter().map(Remedy::closed).collect(),
         evidence: best.evidence,
         alternatives,
         root_cause: best.root_cause,

@@ -79,6 +79,34 @@ pub fn at_start<'a>(case: &Case<'a>) -> Vec<Said<'a>> {
     said
 }
 
+/// What is left of a runtime's message without the frames that wrap every one of them, and without ids that say nothing.
+pub fn innermost(text: &str) -> &str {
+    const FRAMES: &[&str] = &[
+        "stderr: ",
+        " caused: ",
+        "error during container init: ",
+        "unable to start container process: ",
+        "starting container process caused: ",
+        "OCI runtime create failed: ",
+        "failed to create shim task: ",
+        "failed to generate spec: ",
+        "container create failed: ",
+        "desc = ",
+    ];
+    let inner = FRAMES.iter().find_map(|f| text.rfind(f).map(|i| &text[i + f.len()..])).unwrap_or(text);
+    let last = inner.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or(inner);
+    let last = last.trim_end_matches(['"', '\\', '.']).trim_end_matches(": unknown").trim_end_matches('.');
+    // `hcs::CreateComputeSystem <id>: why`
+    match last.split_once(": ") {
+        Some((call, why)) if call.split_whitespace().last().is_some_and(is_id) => why,
+        _ => last,
+    }
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() >= 32 && word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// Whether the container has never run in this pod and waits for something of the pod: sandbox, volumes, scheduling.
 pub fn pod_is_stuck(case: &Case) -> bool {
     let waits = match &case.container.status.state {

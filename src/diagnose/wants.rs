@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::causes::start::config;
 use super::causes::{node, volume};
 use super::facts::LogSlot;
 use super::{Case, Diagnosis, rollout, upstream};
@@ -26,7 +27,7 @@ pub enum Want {
     },
     /// The objects of a kind in a namespace that carry these labels (all of them, where there are none), at most a few hundred.
     Labelled {
-        /// Kind: `Pod`, `Service`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`.
+        /// Kind: `Pod`, `Service`, `ConfigMap`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`.
         kind: &'static str,
         /// Namespace.
         namespace: String,
@@ -51,6 +52,11 @@ pub enum Want {
         kind: &'static str,
         /// IP address.
         ip: String,
+    },
+    /// The pods on a node, in any namespace (field `spec.nodeName`).
+    OnNode {
+        /// The node's name.
+        node: String,
     },
     /// The EndpointSlices of a Service.
     Slices {
@@ -89,6 +95,7 @@ impl Want {
             Self::All { kind } => (*kind).to_owned(),
             Self::Named { kind, name } => format!("{kind}/*/{name}"),
             Self::At { kind, ip } => format!("{kind}@{ip}"),
+            Self::OnNode { node } => format!("Pod@node/{node}"),
             Self::Slices { namespace, service } => format!("EndpointSlice/{namespace}/{service}"),
             Self::Events { namespace, uid } => format!("Event/{namespace}/{uid}"),
             Self::Log { namespace, pod, container, slot } => format!("Log/{namespace}/{pod}/{container}/{slot:?}"),
@@ -105,6 +112,7 @@ pub fn selector(labels: &BTreeMap<String, String>) -> String {
 pub fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let mut all = upstream::wants(case, diagnosis);
     all.extend(volume::wants(case, diagnosis));
+    all.extend(config::wants(case, diagnosis));
     all.extend(node::wants(case, diagnosis));
     all.extend(rollout::wants(case, diagnosis));
     let mut fresh: Vec<Want> = Vec::new();

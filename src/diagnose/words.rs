@@ -68,6 +68,20 @@ pub fn cut(text: &str, max: usize) -> String {
     if text.chars().count() <= max { text.to_owned() } else { text.chars().take(max).chain(['…']).collect() }
 }
 
+/// The text with ids of containers and sandboxes (hexadecimal, 32 digits and more) as short as `crictl` prints them.
+pub fn short_ids(text: &str) -> String {
+    let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let run = rest.find(|c| !is_hex(c)).unwrap_or(rest.len());
+        let take = if run == 0 { c.len_utf8() } else { run };
+        out.push_str(if run >= 32 { &rest[..12] } else { &rest[..take] });
+        rest = &rest[take..];
+    }
+    out
+}
+
 /// `1 time`, `4 times`.
 pub fn times(n: u32) -> String {
     if n == 1 { "1 time".to_owned() } else { format!("{n} times") }
@@ -76,6 +90,16 @@ pub fn times(n: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_short() {
+        let id = "cf33dfff43b3a3e2067626e09fde555e86bfd1b6218d91e3471d1853269eb09f";
+        assert_eq!(
+            short_ids(&format!("für \"{id}\": no runtime for beef")),
+            "für \"cf33dfff43b3\": no runtime for beef"
+        );
+        assert_eq!(short_ids(""), "");
+    }
 
     #[test]
     fn a_quantity_is_never_a_fraction_of_a_byte() {

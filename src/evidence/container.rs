@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::diagnose::facts::{
-    Container, ContainerKind, EnvFrom, EnvVar, KeyRef, Mount, Port, Probe, ProbeAction, Resources, Security,
+    Container, ContainerKind, EnvFrom, EnvVar, KeyRef, Mount, Port, Probe, ProbeAction, Resources, RestartPolicy,
+    RestartRule, Security,
 };
 
 use super::text::{message, word};
@@ -26,6 +27,8 @@ fn facts(c: &core::Container, kind: ContainerKind) -> Container {
     Container {
         name: word(&c.name),
         kind,
+        restart_policy: c.restart_policy.as_deref().and_then(RestartPolicy::named),
+        restart_rules: c.restart_policy_rules.iter().flatten().filter_map(restart_rule).collect(),
         image: message(c.image.as_deref().unwrap_or_default()),
         pull_policy: c.image_pull_policy.as_deref().map(word),
         command: redact::command_line(c.command.iter().flatten()),
@@ -50,6 +53,12 @@ fn facts(c: &core::Container, kind: ContainerKind) -> Container {
         security: security(c.security_context.as_ref()),
         ..Container::default()
     }
+}
+
+/// A rule on exit codes; all of its actions (`Restart`, `RestartAllContainers`) restart.
+fn restart_rule(r: &core::ContainerRestartRule) -> Option<RestartRule> {
+    let on = r.exit_codes.as_ref()?;
+    Some(RestartRule { not_in: on.operator == "NotIn", codes: on.values.clone().unwrap_or_default() })
 }
 
 fn env(e: &core::EnvVar) -> EnvVar {

@@ -7,8 +7,19 @@ use super::text;
 /// How much of a log is kept: its newest part, in bytes.
 pub const MAX_LOG: usize = 1 << 20;
 
-/// What the kubelet answers, with HTTP 200, when the runtime has thrown the log away (kubelet-facts).
-const NOT_A_LOG: &str = "unable to retrieve container logs for ";
+/// What the kubelet (and older runtimes, and kubectl) print in place of a log, with HTTP 200 and in one line, when it is gone
+/// or cannot be read (kubelet `kuberuntime_container.go`, cri-client `logs.go`). `/var/log/pods` is the kubelet's own folder.
+const EXCUSES: &[&[&str]] = &[
+    &["unable to retrieve container logs for "],
+    &["failed to try resolving symlinks in path ", "/var/log/pods/"],
+    &["failed to open log file ", "/var/log/pods/"],
+    &["failed to create fsnotify watcher"],
+    &["Error response from daemon: ", "logs from container"],
+    &["Error response from daemon: ", "logging driver does not support reading"],
+    &["Error from server", "terminated container"],
+    &["Error from server", "is waiting to start"],
+    &["Error from server", "/containerLogs/"],
+];
 
 /// Whose log it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +42,7 @@ pub fn facts(key: LogKey, bytes: &[u8], cut: bool) -> Result<Log, Gap> {
         bytes = after_first_break(bytes);
     }
     let lossy = String::from_utf8_lossy(bytes);
-    if lossy.starts_with(NOT_A_LOG) && lossy.trim_end().lines().count() == 1 {
+    if is_excuse(&lossy) {
         return Err(Gap {
             what: slot_name(key.slot).into(),
             object: object(&key),
@@ -46,6 +57,13 @@ pub fn facts(key: LogKey, bytes: &[u8], cut: bool) -> Result<Log, Gap> {
         text.push('\n');
     }
     Ok(Log { namespace: key.namespace, pod: key.pod, container: key.container, slot: key.slot, text, truncated })
+}
+
+/// Whether this stands in place of a log.
+pub fn is_excuse(text: &str) -> bool {
+    let text = text.trim_end();
+    let said = |words: &[&str]| text.starts_with(words[0]) && words.iter().all(|w| text.contains(w));
+    !text.contains('\n') && EXCUSES.iter().any(|words| said(words))
 }
 
 /// A gap for a log that could not be read.
@@ -107,6 +125,17 @@ mod tests {
         let excuse = b"unable to retrieve container logs for containerd://5c3c7abdaf02";
         assert_eq!(facts(key(), excuse, false).unwrap_err().what, "previous log");
         assert!(facts(key(), b"", false).unwrap().text.is_empty());
+        for excuse in [
+            r#"failed to try resolving symlinks in path "/var/log/pods/shop_web_1/app/4.log": lstat /var/log/pods/shop_web_1/app/4.log: no such file or directory"#,
+            "Error response from daemon: can not get logs from container which is dead or marked for removal",
+            r#"Error from server (BadRequest): previous terminated container "app" in pod "web" not found"#,
+        ] {
+            assert!(is_excuse(excuse) && !is_excuse(&format!("starting\n{excuse}\n")), "{excuse}");
+        }
+        // A program that asks the API server itself.
+        assert!(!is_excuse(
+            r#"Error from server (Forbidden): pods is forbidden: User "x" cannot list resource "pods""#
+        ));
     }
 
     #[test]

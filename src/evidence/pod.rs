@@ -59,11 +59,7 @@ fn of_metadata(p: &core::Pod) -> Pod {
 
 fn put_spec(pod: &mut Pod, spec: &core::PodSpec) {
     pod.node = spec.node_name.as_deref().filter(|n| !n.is_empty()).map(word);
-    pod.restart_policy = match spec.restart_policy.as_deref() {
-        Some("Never") => RestartPolicy::Never,
-        Some("OnFailure") => RestartPolicy::OnFailure,
-        _ => RestartPolicy::Always,
-    };
+    pod.restart_policy = spec.restart_policy.as_deref().and_then(RestartPolicy::named).unwrap_or_default();
     pod.host_network = spec.host_network.unwrap_or(false);
     pod.dns_policy = spec.dns_policy.as_deref().map(word);
     pod.service_account = spec.service_account_name.as_deref().or(spec.service_account.as_deref()).map(word);
@@ -183,6 +179,20 @@ mod tests {
         }));
         let last = p.containers[0].status.last.as_ref().unwrap();
         assert_eq!((last.started, last.ran_for(), last.finished.is_some()), (None, None, true));
+    }
+
+    #[test]
+    fn a_container_may_have_a_restart_policy_of_its_own() {
+        let p = pod(serde_json::json!({
+            "metadata": {"name": "web"},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "app", "restartPolicy": "OnFailure", "restartPolicyRules": [
+                {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}},
+                {"action": "RestartAllContainers", "exitCodes": {"operator": "NotIn", "values": [0, 1]}}, {"action": "Restart"}]}]}
+        }));
+        let app = &p.containers[0];
+        assert_eq!((p.restart_policy, app.restart_policy), (RestartPolicy::Never, Some(RestartPolicy::OnFailure)));
+        let rules: Vec<_> = app.restart_rules.iter().map(|r| (r.not_in, r.codes.clone())).collect();
+        assert_eq!(rules, [(false, vec![42]), (true, vec![0, 1])]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::incident::{Incident, Times};
-use super::work::Deeper;
+use super::incident::{self, Incident, LookFor, SAMPLE, Times};
+use super::work::{Deeper, Look, Whose};
 use crate::api::{CrashDiagnosis, CrashDiagnosisStatus, State};
 use crate::diagnose::facts::{Container, Pod, Timestamp, Workload};
 use crate::report::resource::Verdict;
@@ -22,6 +22,8 @@ const LOOKS: i64 = 2;
 const PODS_TOLD: usize = 5;
 /// Closer looks remembered per incident.
 const MAX_DEEPER: usize = 8;
+/// Seconds that the Event of a vague diagnosis waits where evidence could not be read: the next look mostly gets it.
+const HELD_BACK: i64 = 20;
 /// Events in a burst about one object, and seconds until another is allowed.
 const EVENT_BUDGET: (u32, i64) = (12, 300);
 
@@ -36,10 +38,14 @@ pub struct Entry {
     written_owner: Option<String>,
     /// A write is under way.
     pub writing: bool,
-    /// Signatures that are being looked at.
-    pub looking: HashSet<String>,
+    /// Signatures and pods that are being looked at.
+    pub looking: Vec<(String, String)>,
+    /// Looks that wait for the first of their signature, whose closer look serves them as well.
+    later: Vec<Look>,
     /// What closer looks found, by signature.
-    pub deeper: HashMap<String, Deeper>,
+    deeper: HashMap<String, Vec<Deeper>>,
+    /// Its owner wants nothing said of it.
+    pub silenced: bool,
     /// No write before this.
     pub next_write: Timestamp,
     /// Not even an urgent write of counters before this.
@@ -59,6 +65,7 @@ pub struct Entry {
 struct Told {
     reason: Option<String>,
     pods: BTreeSet<String>,
+    held: Option<Timestamp>,
     budget: u32,
     refilled: Option<Timestamp>,
 }
@@ -90,7 +97,9 @@ impl Entry {
             written: None,
             written_owner: None,
             writing: false,
-            looking: HashSet::new(),
+            looking: Vec::new(),
+            later: Vec::new(),
+            silenced: false,
             deeper: HashMap::new(),
             next_write: Timestamp::MIN,
             soonest_write: Timestamp::MIN,
@@ -104,7 +113,7 @@ impl Entry {
 
     /// What has to be written now, if anything.
     pub fn due(&mut self, now: Timestamp, times: Times) -> Option<Due> {
-        if self.writing {
+        if self.writing || self.silenced {
             return None;
         }
         let status = self.incident.render(now, times)?;
@@ -142,11 +151,53 @@ impl Entry {
     }
 
     /// A closer look was taken.
-    pub fn deepened(&mut self, signature: String, deeper: Deeper) {
+    pub fn deepened(&mut self, signature: &str, deeper: Deeper) {
         if self.deeper.len() >= MAX_DEEPER {
             self.deeper.clear();
         }
-        self.deeper.insert(signature, deeper);
+        let known = self.deeper.entry(incident::base(signature).to_owned()).or_default();
+        known.retain(|k| !k.is_like(&deeper));
+        known.push(deeper);
+        if known.len() > MAX_DEEPER {
+            known.remove(0);
+        }
+    }
+
+    /// Takes in a look: the job to be done now, if it is not being done already, is not one too many, and need not wait.
+    pub fn begin(&mut self, mut look: Look, why: LookFor) -> Option<Look> {
+        let (signature, uid) = (&look.whose.signature, &look.whose.uid);
+        let alike = self.looking.iter().filter(|(s, _)| s == signature).count();
+        let first = alike == 0 && why == LookFor::Explanation;
+        let again = self.looking.iter().any(|(s, u)| s == signature && u == uid);
+        if again || !(first || alike + self.incident.looked(signature, uid) < SAMPLE) {
+            return None;
+        }
+        self.looking.push((signature.clone(), uid.clone()));
+        self.incident.look_begins(uid);
+        if alike > 0 {
+            self.later.push(look);
+            return None;
+        }
+        look.known = self.deeper.get(incident::base(signature)).cloned().unwrap_or_default();
+        Some(look)
+    }
+
+    /// A look is over. The looks that waited for it.
+    pub fn look_over(&mut self, whose: &Whose) -> Vec<Look> {
+        self.looking.retain(|(s, u)| (s, u) != (&whose.signature, &whose.uid));
+        let (mut ready, later) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition::<Vec<_>, _>(|l| l.whose.signature == whose.signature);
+        self.later = later;
+        for look in &mut ready {
+            look.known = self.deeper.get(incident::base(&whose.signature)).cloned().unwrap_or_default();
+        }
+        ready
+    }
+
+    /// The owner wants it gone, and no failed try stands against it.
+    pub fn may_be_silenced(&self, now: Timestamp) -> bool {
+        self.silenced && (self.failures == 0 || now >= self.next_write)
     }
 
     /// A write went through.
@@ -174,20 +225,30 @@ impl Entry {
         self.written_owner = None;
     }
 
+    /// An Event waits for a better look, or for its time.
+    pub fn holds_back(&self) -> bool {
+        self.told.held.is_some()
+    }
+
     /// Events that are due, once the looks are over that might still change the diagnosis.
     pub fn tell(&mut self, now: Timestamp) -> Vec<Tell> {
         if !self.looking.is_empty() {
             return Vec::new();
         }
         let Some(status) = &self.written else { return Vec::new() };
+        let vague = matches!(status.reason.as_str(), "Unknown" | "UnknownError") && !status.unread.is_empty();
+        if status.state != State::Crashing || !vague {
+            self.told.held = None;
+        } else if self.told.hold(now) {
+            return Vec::new();
+        }
         let mut due = Vec::new();
         match status.state {
             State::Crashing => {
                 if self.told.reason.as_ref() != Some(&status.reason) {
                     self.told.reason = Some(status.reason.clone());
                     self.told.pods.clear();
-                    if status.workload.starts_with("pod/") {
-                    } else {
+                    if !status.workload.starts_with("pod/") {
                         due.push(Tell::Workload);
                     }
                 }
@@ -210,6 +271,11 @@ impl Entry {
 }
 
 impl Told {
+    /// Whether a vague diagnosis is still to be held back.
+    fn hold(&mut self, now: Timestamp) -> bool {
+        now < after(*self.held.get_or_insert(now), HELD_BACK)
+    }
+
     fn take(&mut self, now: Timestamp) -> bool {
         let since = *self.refilled.get_or_insert(now);
         let more = u32::try_from((now.as_second() - since.as_second()) / EVENT_BUDGET.1).unwrap_or(0);
@@ -285,6 +351,7 @@ impl Book {
             entry.incident.workload.uid.clone_from(&workload.uid);
         }
         entry.deserted = None;
+        entry.silenced = false;
         self.by_pod.entry(pod.uid.clone()).or_default().insert(key.clone());
         key
     }
@@ -305,6 +372,19 @@ impl Book {
         self.by_pod.iter().filter(|(_, keys)| within(keys)).map(|(uid, _)| uid.clone()).collect()
     }
 
+    /// Forgets pods that were replaced a while ago.
+    pub fn forget_replaced(&mut self, key: &Key, now: Timestamp, times: Times) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        for uid in entry.incident.forget_replaced(now, times) {
+            if let Some(keys) = self.by_pod.get_mut(&uid) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_pod.remove(&uid);
+                }
+            }
+        }
+    }
+
     /// The pod exists no more. Returns the incidents that it was part of.
     pub fn pod_gone(&mut self, uid: &str, now: Timestamp) -> Vec<Key> {
         let keys: Vec<Key> = self.by_pod.remove(uid).into_iter().flatten().collect();
@@ -317,6 +397,22 @@ impl Book {
             }
         }
         keys
+    }
+
+    /// The pod's owner wants nothing said of it: an incident of which nothing else is left is to go.
+    pub fn silence(&mut self, uid: &str) {
+        for key in self.by_pod.remove(uid).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.incident.forget_pod(uid);
+                entry.silenced = entry.incident.has_no_pods();
+            }
+        }
+    }
+
+    /// Names of pods in trouble in a namespace.
+    pub fn pods_in(&self, namespace: &str) -> BTreeSet<String> {
+        let within = self.entries.iter().filter(|(k, _)| k.0 == namespace);
+        within.flat_map(|(_, e)| e.incident.pod_names().map(str::to_owned)).collect()
     }
 
     /// The object is gone for good: so is the incident.

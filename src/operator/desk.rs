@@ -2,6 +2,7 @@
 //! jobs go out. Time is an argument.
 
 mod later;
+mod silence;
 mod told;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -11,11 +12,11 @@ use kube::runtime::watcher::Event;
 
 use super::book::{Book, Key};
 use super::ending::Ending;
-use super::incident::Times;
+use super::incident::{LookFor, Times};
 use super::owners::{Owner, Owners};
 use super::sighting::{self, Sighting};
 use super::suspects::Suspects;
-use super::work::{Done, Job, Look};
+use super::work::{Done, Job, Look, Whose};
 use crate::api::CrashDiagnosis;
 use crate::collect::Resolved;
 use crate::diagnose::facts::{Cluster, Pod, Timestamp};
@@ -182,8 +183,8 @@ impl Desk {
         let pod = &self.with_namespace_annotations(pod);
         let nothing = Cluster::default();
         let noticed = detect::notice(pod, around.unwrap_or(&nothing), now, &self.rules.policy);
-        if detect::is_muted(pod, now) {
-            self.on_gone(&pod.uid, now);
+        if let Some(until) = detect::muted_until(pod, now) {
+            self.silence(pod, until, now);
             return;
         }
         let known = self.book.knows_pod(&pod.uid);
@@ -240,37 +241,36 @@ impl Desk {
         let seen = entry.incident.see(sight, now);
         self.metrics_count(key, &seen.count);
         let Some(entry) = self.book.entries.get_mut(key) else { return };
-        if seen.look && entry.looking.insert(sight.signature.clone()) {
-            self.jobs.push_back(Job::Look(Box::new(Look {
-                key: key.clone(),
-                signature: sight.signature.clone(),
+        if seen.look != LookFor::Nothing {
+            let whose = Whose { key: key.clone(), signature: sight.signature.clone(), uid: sight.uid.clone() };
+            let look = Look {
+                whose,
                 pod: pod.clone(),
                 container: container.to_owned(),
                 past: entry.incident.past(),
                 owner: owner.clone(),
                 with_log: self.rules.logs && !pod.wants_no_logs(),
-                known: entry.deeper.get(&sight.signature).cloned(),
-            })));
+                quiet: silence::no_logs(&self.namespaces),
+                known: Vec::new(),
+            };
+            let look = entry.begin(look, seen.look);
+            self.jobs.extend(look.map(|l| Job::Look(Box::new(l))));
         }
         self.write_if_due(key, now);
     }
 
-    /// Owners may put our annotations on the namespace; those on the pod win.
-    fn with_namespace_annotations(&self, pod: &Arc<Pod>) -> Arc<Pod> {
-        let Some(of_namespace) = self.namespaces.get(&pod.namespace) else { return pod.clone() };
-        let mut pod = (**pod).clone();
-        for (k, v) in of_namespace {
-            pod.annotations.entry(k.clone()).or_insert_with(|| v.clone());
+    fn look_over(&mut self, whose: &Whose, now: Timestamp) {
+        let Some(entry) = self.book.entries.get_mut(&whose.key) else { return };
+        let next = entry.look_over(whose);
+        self.jobs.extend(next.into_iter().map(|l| Job::Look(Box::new(l))));
+        let counts = entry.incident.look_over(&whose.signature, &whose.uid, now);
+        for count in counts {
+            self.metrics_count(&whose.key, &count);
         }
-        Arc::new(pod)
-    }
-
-    /// Our annotations on a namespace, as they are now.
-    pub fn on_namespace(&mut self, name: String, annotations: std::collections::BTreeMap<String, String>) {
-        if annotations.is_empty() {
-            self.namespaces.remove(&name);
-        } else {
-            self.namespaces.insert(name, annotations);
+        self.write_if_due(&whose.key, now);
+        // Where a write is under way, its end is the time to tell of it.
+        if self.book.entries.get(&whose.key).is_some_and(|e| !e.writing) {
+            self.tell(&whose.key, now);
         }
     }
 
@@ -282,27 +282,17 @@ impl Desk {
                     self.observe(&pod, None, now);
                 }
             }
-            Done::Explained(key, signature, verdict) => {
-                let Some(entry) = self.book.entries.get_mut(&key) else { return };
-                entry.incident.explain(&signature, *verdict, now);
-                self.write_if_due(&key, now);
+            Done::Explained(whose, verdict) => {
+                let Some(entry) = self.book.entries.get_mut(&whose.key) else { return };
+                entry.incident.explain(&whose.signature, &whose.uid, *verdict, now);
+                self.write_if_due(&whose.key, now);
             }
-            Done::Deepened(key, signature, deeper) => {
-                if let Some(entry) = self.book.entries.get_mut(&key) {
-                    entry.deepened(signature, *deeper);
+            Done::Deepened(whose, deeper) => {
+                if let Some(entry) = self.book.entries.get_mut(&whose.key) {
+                    entry.deepened(&whose.signature, *deeper);
                 }
             }
-            Done::LookOver(key, signature) => {
-                let Some(entry) = self.book.entries.get_mut(&key) else { return };
-                entry.looking.remove(&signature);
-                let count = entry.incident.look_over(&signature);
-                self.metrics_count(&key, &count);
-                self.write_if_due(&key, now);
-                // Where a write is under way, its end is the time to tell of it.
-                if self.book.entries.get(&key).is_some_and(|e| !e.writing) {
-                    self.tell(&key, now);
-                }
-            }
+            Done::LookOver(whose) => self.look_over(&whose, now),
             Done::Written(key, status, result) => self.written(&key, *status, result, now),
             Done::Deleted(key, Ok(())) => self.on_object_deleted(&key),
             Done::Deleted(key, Err(error)) => {
@@ -332,13 +322,19 @@ impl Desk {
         for key in keys {
             let Some(entry) = self.book.entries.get_mut(&key) else { continue };
             entry.incident.tick(now, self.rules.times);
-            if entry.incident.expired(now, self.rules.times) && !entry.writing && now >= entry.next_write {
+            let over = entry.incident.expired(now, self.rules.times) && now >= entry.next_write;
+            if (over || entry.may_be_silenced(now)) && !entry.writing {
                 entry.writing = true;
                 self.jobs.push_back(Job::Delete(key.clone()));
                 continue;
             }
+            let held = entry.holds_back() && !entry.writing;
+            self.book.forget_replaced(&key, now, self.rules.times);
             self.look_after_deserted(&key, now);
             self.write_if_due(&key, now);
+            if held {
+                self.tell(&key, now);
+            }
         }
         for (_, suspect) in self.suspects.due(now, RECHECKS) {
             self.look_again(suspect, now);

@@ -3,10 +3,11 @@
 //! Crashing -> Recovered after `resolve_after` of health -> to be deleted after `retention`; a later crash reopens it.
 //! All that it needs after a restart of the operator stands in the object ([`Incident::restore`]).
 
+mod lines;
 mod pod;
 mod render;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -16,6 +17,7 @@ use crate::api::{self, CrashDiagnosisSpec};
 use crate::diagnose::facts::{PastCrash, Timestamp, Workload};
 use crate::report::resource::{self, Verdict};
 
+pub use lines::base;
 use pod::PodState;
 
 /// Entries of `status.history`.
@@ -24,6 +26,12 @@ const MAX_HISTORY: usize = 10;
 const MAX_VERDICTS: usize = 8;
 /// A crash that looks like an explained one is looked at again after this many seconds, doubled while nothing changes.
 const LOOK_AGAIN: i64 = 20;
+/// But each of the first few, save for one that follows the first at once: what looks alike need not be.
+const LOOKS_AT_FIRST: u32 = 3;
+/// Seconds between the first look and the second.
+const AT_ONCE: i64 = 5;
+/// Pods that look alike and are looked at each for itself, before others are taken to be like them.
+pub const SAMPLE: usize = 4;
 /// But at least this often.
 const LOOK_AT_LEAST: i64 = 300;
 /// Seconds between two looks because an obstacle is told in other words.
@@ -60,8 +68,8 @@ pub struct Incident {
     /// The signature whose explanation stands in the status.
     shown: String,
     history: VecDeque<Past>,
-    /// Crashes per signature whose cause is not known yet.
-    uncounted: BTreeMap<String, u64>,
+    /// Crashes per signature and pod whose cause is not known yet.
+    uncounted: BTreeMap<(String, String), u64>,
     /// When an obstacle was last told in other words.
     reworded: Option<Timestamp>,
     crashes: i64,
@@ -80,9 +88,13 @@ pub struct Incident {
 struct Explained {
     signature: String,
     verdict: Verdict,
-    /// How often it was confirmed in a row.
+    /// Looks in a row that came to it.
     confirmed: u32,
     look_again: Timestamp,
+    /// The pod whose crash told it.
+    by: String,
+    /// Pods that were looked at, at most [`SAMPLE`].
+    looked: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,13 +114,25 @@ pub struct Count {
     pub crashes: u64,
 }
 
+/// Why a crash is to be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LookFor {
+    /// It is not.
+    #[default]
+    Nothing,
+    /// There is no explanation, or one that has not been checked for a while.
+    Explanation,
+    /// It looks like crashes of other pods that are explained; is it?
+    Sample,
+}
+
 /// What a sighting asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     /// Crashes never seen before.
     pub new: usize,
     /// They need a look: evidence, diagnosis.
-    pub look: bool,
+    pub look: LookFor,
     /// To be counted now, since their cause is known.
     pub count: Count,
 }
@@ -140,9 +164,8 @@ impl Incident {
         }
     }
 
-    /// From an object that an earlier life of the operator wrote.
+    /// From an object that an earlier life of the operator wrote, or began to: then it has no status.
     pub fn restore(object: &api::CrashDiagnosis) -> Option<Self> {
-        let status = object.status.as_ref()?;
         let owner = object.metadata.owner_references.iter().flatten().next();
         let w = &object.spec.workload;
         let workload = Workload {
@@ -154,6 +177,7 @@ impl Incident {
         let namespace = object.metadata.namespace.clone()?;
         let time = |t: &Option<Time>| t.as_ref().map(|t| t.0);
         let mut it = Self::new(&namespace, object.metadata.name.clone()?, object.spec.clone(), workload);
+        let Some(status) = &object.status else { return Some(it) };
         it.pods_total = Some(status.pods_total);
         it.state = status.state;
         it.crashes = status.crashes;
@@ -171,6 +195,8 @@ impl Incident {
             verdict: Verdict::of(status),
             confirmed: 0,
             look_again: Timestamp::MIN,
+            by: String::new(),
+            looked: BTreeSet::new(),
         });
         Some(it)
     }
@@ -201,13 +227,14 @@ impl Incident {
         let unnamed = || first_time && self.history.iter().any(|p| p.entry.reason.is_empty() && p.entry.pod == s.pod);
         // The same obstacle in other words: what was missing is there now, and something else is not.
         let reworded = || told && self.reworded.is_none_or(|t| now.as_second() - t.as_second() >= REWORDED_EVERY);
+        let for_words = |new_words| if new_words { LookFor::Explanation } else { LookFor::Nothing };
         let (look, new_words) = match explained {
-            Some(e) => (!fresh.is_empty() && now >= e.look_again, false),
-            None if !fresh.is_empty() || self.explained.is_empty() || unnamed() => (true, false),
-            None => (reworded(), reworded()),
+            Some(e) => (e.look_for(&s.uid, !fresh.is_empty(), now), false),
+            None if !fresh.is_empty() || self.explained.is_empty() || unnamed() => (LookFor::Explanation, false),
+            None => (for_words(reworded()), reworded()),
         };
         // Where a look is due, its end is the time to count.
-        let settled = explained.filter(|_| !look).map(|e| e.verdict.clone());
+        let settled = explained.filter(|_| look == LookFor::Nothing).map(|e| e.verdict.clone());
         let count = settled.map(|v| self.count(&s.signature, &v)).unwrap_or_default();
         let new = fresh.len();
         if new_words {
@@ -216,10 +243,11 @@ impl Incident {
         Seen { new, look, count }
     }
 
-    /// The sighting, with the signature of what was said before where the kubelet now only says that it waits.
+    /// The sighting, with the signature of what was said before where the kubelet now only says that it waits, and where this
+    /// pod turned out to be another case than those that look like it.
     pub fn continued(&self, mut s: Sighting) -> Sighting {
-        if sighting::is_bare_back_off(&s.signature)
-            && let Some(pod) = self.pods.get(&s.uid).filter(|p| !p.signature.is_empty())
+        if let Some(pod) = self.pods.get(&s.uid).filter(|p| !p.signature.is_empty())
+            && (sighting::is_bare_back_off(&s.signature) || lines::base(&pod.signature) == s.signature)
         {
             s.signature.clone_from(&pod.signature);
         }
@@ -256,53 +284,7 @@ impl Incident {
         }
         self.history.insert(place, Past { entry, signature: s.signature.clone() });
         self.history.truncate(MAX_HISTORY);
-        *self.uncounted.entry(s.signature.clone()).or_default() += 1;
-    }
-
-    /// Names the cause of crashes that had none yet, and says how many there were.
-    fn count(&mut self, signature: &str, verdict: &Verdict) -> Count {
-        // Of crashes from an earlier life the signature is not known.
-        let alike = |p: &&mut Past| p.signature == signature || p.signature.is_empty();
-        for past in self.history.iter_mut().filter(|p| p.entry.reason.is_empty()).filter(alike) {
-            past.entry.cause.clone_from(&verdict.cause);
-            past.entry.reason.clone_from(&verdict.reason);
-        }
-        let crashes = self.uncounted.remove(signature).unwrap_or_default();
-        Count { cause: verdict.cause.clone(), reason: verdict.reason.clone(), crashes }
-    }
-
-    /// An explanation for crashes of this signature.
-    pub fn explain(&mut self, signature: &str, verdict: Verdict, now: Timestamp) {
-        let old = self.explained.iter().position(|e| e.signature == signature);
-        let same = old.is_some_and(|i| self.explained[i].verdict.reason == verdict.reason);
-        let confirmed = if same { old.map_or(0, |i| self.explained[i].confirmed) + 1 } else { 0 };
-        // A verdict that says nothing may be due to a log that was read a moment too late: the next crash has another.
-        let again_at_once = verdict.is_vague() && confirmed < VAGUE_LOOKS;
-        let pause = if again_at_once { 0 } else { (LOOK_AGAIN << confirmed.min(5)).min(LOOK_AT_LEAST) };
-        if let Some(i) = old {
-            self.explained.remove(i);
-        }
-        self.explained.retain(|e| !e.signature.is_empty());
-        if !verdict.is_vague() {
-            let vague = |p: &&mut Past| p.signature == signature && resource::is_vague(&p.entry.reason);
-            for past in self.history.iter_mut().filter(vague) {
-                past.entry.cause.clone_from(&verdict.cause);
-                past.entry.reason.clone_from(&verdict.reason);
-            }
-        }
-        if let Some(newest) = self.history.iter_mut().find(|p| p.signature == signature) {
-            newest.entry.cause.clone_from(&verdict.cause);
-            newest.entry.reason.clone_from(&verdict.reason);
-        }
-        let look_again = Timestamp::from_second(now.as_second() + pause).unwrap_or(now);
-        self.explained.push(Explained { signature: signature.into(), verdict, confirmed, look_again });
-        self.forget_rare_verdicts();
-    }
-
-    /// The look at crashes of this signature is over: they are counted under what it came to, not under a first guess.
-    pub fn look_over(&mut self, signature: &str) -> Count {
-        let verdict = self.explanation(signature).cloned();
-        verdict.map(|v| self.count(signature, &v)).unwrap_or_default()
+        *self.uncounted.entry((s.signature.clone(), s.uid.clone())).or_default() += 1;
     }
 
     fn forget_rare_verdicts(&mut self) {
@@ -319,6 +301,16 @@ impl Incident {
         if self.pods.remove(uid).is_some_and(|p| p.down || p.restored) {
             self.trouble = self.trouble.max(Some(now));
         }
+    }
+
+    /// The pod's owner wants nothing said of it.
+    pub fn forget_pod(&mut self, uid: &str) {
+        self.pods.remove(uid);
+    }
+
+    /// The names of the pods that play a part.
+    pub fn pod_names(&self) -> impl Iterator<Item = &str> {
+        self.pods.values().map(|p| p.name.as_str())
     }
 
     /// The pod runs, or has ended well, and nothing about it is suspicious.
@@ -342,6 +334,14 @@ impl Incident {
             self.pods.clear();
             self.recover(now);
         }
+    }
+
+    /// Forgets pods that their controller has replaced, once they play no part any more; returns their uids.
+    pub fn forget_replaced(&mut self, now: Timestamp, times: Times) -> Vec<String> {
+        let over = |p: &PodState| p.replaced && !p.in_trouble(now, times);
+        let gone: Vec<String> = self.pods.iter().filter(|(_, p)| over(p)).map(|(uid, _)| uid.clone()).collect();
+        self.pods.retain(|uid, _| !gone.contains(uid));
+        gone
     }
 
     /// The pods that play a part.

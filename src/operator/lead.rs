@@ -99,6 +99,8 @@ impl Leader {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let begun = Instant::now();
         let mut pulse = Pulse::new(begun);
+        // Whose pods are to be left alone must be known before the first of them is looked at.
+        let mut wishes_known = false;
         let mut synced = false;
         self.health.bad("watch", "the first list of pods is still being read");
         let end = loop {
@@ -111,7 +113,7 @@ impl Leader {
                     }
                     desk.on_done(d, Timestamp::now());
                 }
-                Some((i, item)) = pods.next() => match item {
+                Some((i, item)) = pods.next(), if wishes_known => match item {
                     Ok(event) => {
                         pulse.heard(Instant::now());
                         if synced {
@@ -134,7 +136,10 @@ impl Leader {
                     Err(error) if is_missing(&error) => break End::NoCrd,
                     Err(error) => self.on_lost(&error),
                 },
-                Some((name, annotations)) = namespaces.next() => desk.on_namespace(name, annotations),
+                Some(wishes) = namespaces.next() => match wishes {
+                    Some((name, annotations)) => desk.on_namespace(name, annotations),
+                    None => wishes_known = true,
+                },
                 _ = clock.tick() => {
                     desk.tick(Timestamp::now());
                     let now = Instant::now();
@@ -282,13 +287,13 @@ fn ours(client: &Client, scopes: &[Scope]) -> BoxStream<'static, Result<Option<s
     futures::stream::select_all(apis(client, scopes).into_iter().map(watch)).boxed()
 }
 
+/// Our annotations on a namespace; `None`: all that can be read have been.
+type Wishes = Option<(String, std::collections::BTreeMap<String, String>)>;
+
 /// Our annotations on namespaces. Without the right to watch namespaces, or when only some are watched, there are none.
-fn namespaces(
-    client: &Client,
-    scopes: &[Scope],
-) -> BoxStream<'static, (String, std::collections::BTreeMap<String, String>)> {
+fn namespaces(client: &Client, scopes: &[Scope]) -> BoxStream<'static, Wishes> {
     if scopes.iter().any(|s| s.namespace.is_some()) {
-        return futures::stream::pending().boxed();
+        return futures::stream::iter([None]).chain(futures::stream::pending()).boxed();
     }
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
     watcher::watcher(api, watcher::Config::default().page_size(PAGE))
@@ -298,12 +303,13 @@ fn namespaces(
                 Ok(Event::Apply(o) | Event::InitApply(o)) => {
                     let ours = o.metadata.annotations.into_iter().flatten();
                     let ours = ours.filter(|(k, _)| k.starts_with("crashdiagnosis.dev/")).collect();
-                    Some((o.metadata.name.unwrap_or_default(), ours))
+                    Some(Some((o.metadata.name.unwrap_or_default(), ours)))
                 }
                 Ok(Event::Delete(o)) => {
-                    Some((o.metadata.name.unwrap_or_default(), std::collections::BTreeMap::default()))
+                    Some(Some((o.metadata.name.unwrap_or_default(), std::collections::BTreeMap::default())))
                 }
-                _ => None,
+                Ok(Event::InitDone) | Err(_) => Some(None),
+                Ok(Event::Init) => None,
             })
         })
         .boxed()

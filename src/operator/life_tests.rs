@@ -1,7 +1,7 @@
 //! One incident over two lives of the operator, and when its object is written.
 
 use super::book::{Book, Entry, Key};
-use super::incident::{Incident, Times};
+use super::incident::{Incident, LookFor, Times};
 use super::sighting::{SeenCrash, Sighting};
 use crate::api::{self, CrashDiagnosis, HistoryEntry};
 use crate::diagnose::facts::{Timestamp, Workload};
@@ -52,9 +52,9 @@ fn book() -> Book {
 fn written() -> Book {
     let mut book = book();
     let entry = book.entries.get_mut(&key()).unwrap();
-    assert!(entry.incident.see(&sighting("a", &[0]), at(0)).look);
+    assert_eq!(entry.incident.see(&sighting("a", &[0]), at(0)).look, LookFor::Explanation);
     assert_eq!(entry.due(at(0), TIMES), None, "nothing to say yet");
-    entry.incident.explain("1/Error", verdict("UnknownError"), at(1));
+    entry.incident.explain("1/Error", "uid-a", verdict("UnknownError"), at(1));
     write(entry, at(1));
     book
 }
@@ -92,6 +92,20 @@ fn a_second_life_counts_what_happened_meanwhile_and_nothing_twice() {
 }
 
 #[test]
+fn an_object_whose_status_was_never_written_is_taken_up_and_does_not_stay_for_ever() {
+    let object = {
+        let mut object = CrashDiagnosis::new(&key().1, entry(&mut book()).incident.spec.clone());
+        object.metadata.namespace = Some(key().0);
+        object
+    };
+    let mut unfinished = Incident::restore(&object).unwrap();
+    unfinished.tick(at(10), TIMES);
+    assert!(!unfinished.expired(at(11), TIMES) && unfinished.expired(at(10 + TIMES.retention), TIMES));
+    let mut crashes = Incident::restore(&object).unwrap();
+    assert_eq!(crashes.see(&sighting("a", &[0]), at(1)).look, LookFor::Explanation);
+}
+
+#[test]
 fn whoever_tells_first_the_story_is_the_same() {
     let tell = |order: [&str; 2]| {
         let mut book = book();
@@ -99,7 +113,7 @@ fn whoever_tells_first_the_story_is_the_same() {
         for pod in order {
             e.incident.see(&sighting(pod, &[7]), at(8));
         }
-        e.incident.explain("1/Error", verdict("UnknownError"), at(9));
+        e.incident.explain("1/Error", "uid-a", verdict("UnknownError"), at(9));
         e.incident.render(at(9), TIMES).unwrap()
     };
     let (one, other) = (tell(["a", "b"]), tell(["b", "a"]));
@@ -129,10 +143,10 @@ fn a_crash_that_an_earlier_life_could_not_look_at_is_looked_at() {
     write(e, at(30));
     e.written.as_mut().unwrap().history[0].reason.clear();
     let mut next = reborn(&book);
-    assert!(!next.see(&sighting("a", &[0]), at(40)).look);
-    assert!(next.see(&sighting("c", &[5]), at(40)).look);
-    next.explain("1/Error", verdict("Segfault"), at(41));
-    next.look_over("1/Error");
+    assert_eq!(next.see(&sighting("a", &[0]), at(40)).look, LookFor::Nothing);
+    assert_eq!(next.see(&sighting("c", &[5]), at(40)).look, LookFor::Explanation);
+    next.explain("1/Error", "uid-c", verdict("Segfault"), at(41));
+    next.look_over("1/Error", "uid-c", at(41));
     let status = next.render(at(41), TIMES).unwrap();
     assert_eq!(status.history[0].reason, "Segfault");
     assert_eq!(status.history[1].reason, "UnknownError", "what was known stays");
@@ -142,7 +156,7 @@ fn a_crash_that_an_earlier_life_could_not_look_at_is_looked_at() {
 fn counters_wait_for_a_look_but_not_for_ever() {
     let mut book = written();
     let e = entry(&mut book);
-    e.looking.insert("1/Error".into());
+    e.looking.push(("1/Error".into(), "uid-a".into()));
     e.incident.see(&sighting("a", &[0, 30]), at(30));
     assert_eq!(e.due(at(30), TIMES), None);
     assert_eq!(e.due(at(31), TIMES), None);
@@ -181,4 +195,31 @@ fn a_crash_that_is_about_to_leave_the_pods_status_is_written_at_once() {
     let due = e.due(at(33), TIMES).unwrap();
     assert_eq!(due.status.crashes, 6);
     assert_eq!(due.status.last_seen.map(|t| t.0), Some(resource::whole_seconds(at(33))));
+}
+
+#[test]
+fn an_event_of_a_vague_verdict_waits_for_what_could_not_be_read() {
+    let unread = || {
+        let mut book = written();
+        let gap = api::Unread { what: "previous log".into(), object: "pod shop/a".into(), why: "timed out".into() };
+        entry(&mut book).written.as_mut().unwrap().unread.push(gap);
+        book
+    };
+    let mut book = unread();
+    let e = entry(&mut book);
+    assert_eq!(e.tell(at(1)), []);
+    assert!(e.holds_back());
+    let better = e.written.as_mut().unwrap();
+    (better.reason, better.unread) = ("InvalidConfiguration".into(), vec![]);
+    assert_eq!(e.tell(at(7)).len(), 2, "to workload and pod");
+    assert!(!e.holds_back());
+
+    let mut book = unread();
+    let e = entry(&mut book);
+    assert_eq!((e.tell(at(1)), e.tell(at(20))), (vec![], vec![]));
+    assert_eq!(e.tell(at(21)).len(), 2, "not for ever");
+    assert_eq!(e.tell(at(22)), []);
+
+    let mut book = written();
+    assert_eq!(entry(&mut book).tell(at(1)).len(), 2, "all was read: at once");
 }

@@ -2,8 +2,9 @@
 
 use super::backoff::{self, Wait};
 use crate::api;
-use crate::diagnose::facts::{Container, ContainerKind, Pod, RestartPolicy, State, Terminated, Timestamp};
+use crate::diagnose::facts::{Container, Pod, RestartPolicy, State, Terminated, Timestamp};
 use crate::report::resource;
+use crate::watch::detect;
 
 /// A container of a pod, as the watch shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Sighting {
     pub running_since: Option<Timestamp>,
     /// It is not running and should be.
     pub down: bool,
+    /// It is over, and its controller has made another pod in its place.
+    pub replaced: bool,
     /// It waits for the kubelet to start it again.
     pub waits: Option<Wait>,
     /// Crashes with one signature are taken to have one explanation.
@@ -46,10 +49,11 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
     let status = &container.status;
     let ends = [status.last.as_ref(), ended(&status.state)];
     let mut crashes: Vec<SeenCrash> =
-        ends.into_iter().flatten().filter(|e| is_crash(pod, container, e)).map(|e| seen(pod, container, e)).collect();
+        ends.into_iter().flatten().filter(|e| counts(pod, container, e)).map(|e| seen(pod, container, e)).collect();
     crashes.extend(cannot_start(pod, container, stuck));
-    let crash_down = ended(&status.state).is_some_and(|e| is_crash(pod, container, e));
+    let crash_down = ended(&status.state).is_some_and(|e| counts(pod, container, e));
     let obstructed = matches!(&status.state, State::Waiting { reason, .. } if is_trouble(reason));
+    let replaced = is_replaced(pod);
     Sighting {
         pod: pod.name.clone(),
         uid: pod.uid.clone(),
@@ -60,7 +64,8 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
             State::Running { since } => since,
             _ => None,
         },
-        down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !is_replaced(pod),
+        down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !replaced,
+        replaced,
         waits: waits(pod, container),
         signature: signature(pod, container),
         crashes,
@@ -86,21 +91,11 @@ fn is_trouble(waiting_reason: &str) -> bool {
     !matches!(waiting_reason, "" | "ContainerCreating" | "PodInitializing")
 }
 
-/// Whether an end is a crash: not what the restart policy calls success, not what the owner expects, not part of a deletion.
-pub fn is_crash(pod: &Pod, container: &Container, end: &Terminated) -> bool {
+/// Whether an end counts: a crash, and neither lost by the node nor part of a deletion.
+fn counts(pod: &Pod, container: &Container, end: &Terminated) -> bool {
     // The kubelet writes this for containers that it lost in a reboot of the node; where the pod failed, it is an eviction.
-    if end.reason == "Unknown" && end.exit_code == 255 && pod.phase != "Failed" {
-        return false;
-    }
-    let success_ends = container.kind == ContainerKind::Init
-        || (container.kind == ContainerKind::Regular && pod.restart_policy != RestartPolicy::Always);
-    if end.exit_code == 0 && success_ends {
-        return false;
-    }
-    if expected_exit_codes(pod).any(|code| code == end.exit_code) {
-        return false;
-    }
-    !ended_by_deletion(pod, end)
+    let lost = end.reason == "Unknown" && end.exit_code == 255 && pod.phase != "Failed";
+    !lost && detect::is_crash(pod, container, end) && !ended_by_deletion(pod, end)
 }
 
 /// The deletion was asked for at `deletionTimestamp` minus the grace period; what ended before that crashed by itself.
@@ -108,12 +103,6 @@ fn ended_by_deletion(pod: &Pod, end: &Terminated) -> bool {
     let Some(deadline) = pod.deleting else { return false };
     let asked = deadline.as_second() - pod.grace_seconds;
     end.finished.is_none_or(|f| f.as_second() >= asked)
-}
-
-/// `crashdiagnosis.dev/expected-exit-codes: "0,143"`; what is no number is skipped.
-pub fn expected_exit_codes(pod: &Pod) -> impl Iterator<Item = i32> + '_ {
-    let text = pod.annotations.get("crashdiagnosis.dev/expected-exit-codes").map_or("", String::as_str);
-    text.split(',').filter_map(|c| c.trim().parse().ok())
 }
 
 fn seen(pod: &Pod, container: &Container, end: &Terminated) -> SeenCrash {
@@ -146,6 +135,10 @@ fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCra
             _ => return None,
         },
         State::Unknown if stuck => "stuck".into(),
+        State::Unknown if is_refused(pod) => {
+            let crash = api::Crash { reason: pod.reason.clone(), exit_code: None, ..crash };
+            return Some(SeenCrash { id: "refused".into(), at: pod.start_time.or(pod.created), crash });
+        }
         State::Unknown | State::Terminated(_) | State::Running { .. } => return None,
     };
     let waiting = match &container.status.state {
@@ -163,6 +156,14 @@ fn cannot_start(pod: &Pod, container: &Container, stuck: bool) -> Option<SeenCra
         ..crash
     };
     Some(SeenCrash { id: format!("waiting:{what}"), at: None, crash: never_ran })
+}
+
+/// The kubelet refused the pod when it came to the node (`SysctlForbidden`, `OutOfcpu`, ...): it failed with a reason, and no
+/// container was ever made. `startTime` is the moment of the refusal.
+fn is_refused(pod: &Pod) -> bool {
+    let taken_away = matches!(pod.reason.as_deref(), None | Some("Evicted" | "DeadlineExceeded" | "NodeLost"));
+    let made = |c: &Container| c.status.last.is_some() || !matches!(c.status.state, State::Unknown);
+    pod.phase == "Failed" && !taken_away && !pod.containers.iter().any(made)
 }
 
 fn word(pod: &Pod, container: &Container) -> String {
@@ -187,12 +188,7 @@ fn waits(pod: &Pod, container: &Container) -> Option<Wait> {
         }
         _ => return None,
     };
-    let restarts = match pod.restart_policy {
-        RestartPolicy::Always => true,
-        RestartPolicy::OnFailure => end.exit_code != 0,
-        RestartPolicy::Never => container.kind == ContainerKind::Sidecar,
-    };
-    if !restarts || pod.phase == "Failed" || pod.deleting.is_some() {
+    if !pod.restarts(container, end.exit_code) || pod.phase == "Failed" || pod.deleting.is_some() {
         return None;
     }
     let before = ended(&status.state).and(status.last.as_ref()).and_then(Terminated::ran_for);
@@ -295,6 +291,21 @@ mod tests {
         let killed = |finished| World::new().crashed(137, "Error", finished).with(|w| w.pod().deleting = Some(at(130)));
         assert_eq!(look(&killed(99)).crashes.len(), 1);
         assert_eq!(look(&killed(100)).crashes.len(), 0);
+    }
+
+    #[test]
+    fn a_refused_pod_failed_when_it_came_to_the_node() {
+        let refused = |reason: &str| {
+            World::new().with(|w| {
+                let pod = w.pod();
+                (pod.phase, pod.reason, pod.start_time) = ("Failed".into(), Some(reason.into()), Some(at(7)));
+                w.container().status = crate::diagnose::facts::Status::default();
+            })
+        };
+        let s = look(&refused("SysctlForbidden"));
+        let seen: Vec<_> = s.crashes.iter().map(|c| (c.id.as_str(), c.at, c.crash.exit_code)).collect();
+        assert_eq!(seen, [("refused", Some(at(7)), None)]);
+        assert_eq!(look(&refused("Evicted")).crashes, []);
     }
 
     #[test]

@@ -43,13 +43,22 @@ pub enum Job {
     Ping,
 }
 
+/// Whose crash is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// The object.
+    pub key: Key,
+    /// Crashes with this signature are taken to be alike.
+    pub signature: String,
+    /// The pod's uid.
+    pub uid: String,
+}
+
 /// One look at one crash.
 #[derive(Debug)]
 pub struct Look {
     /// Whose.
-    pub key: Key,
-    /// Crashes with this signature share the answer.
-    pub signature: String,
+    pub whose: Whose,
     /// The pod, with its top-level workload.
     pub pod: Arc<Pod>,
     /// Container name.
@@ -60,8 +69,10 @@ pub struct Look {
     pub owner: Arc<Resolved>,
     /// Read logs.
     pub with_log: bool,
-    /// What a closer look at the same found lately.
-    pub known: Option<Deeper>,
+    /// Namespaces whose owners want logs left alone.
+    pub quiet: Vec<String>,
+    /// What closer looks at such crashes found lately.
+    pub known: Vec<Deeper>,
 }
 
 /// What a closer look made of a first verdict.
@@ -89,10 +100,19 @@ impl Deeper {
         now.as_second() - self.at.as_second() < CLOSER_LOOK_EVERY
     }
 
-    /// Whether it still holds, since the first verdict came out the same again; and what it then says.
-    pub fn again(&self, first: &Verdict) -> Option<Verdict> {
-        let same = (&self.first.0, &self.first.1) == (&first.reason, &first.confidence);
-        same.then(|| self.better.clone().unwrap_or_else(|| first.clone()))
+    /// Whether it began with such a verdict.
+    pub fn began_with(&self, first: &Verdict) -> bool {
+        (&self.first.0, &self.first.1) == (&first.reason, &first.confidence)
+    }
+
+    /// Whether another begins with the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.first == other.first
+    }
+
+    /// What it says where the first verdict came out the same again.
+    pub fn again(&self, first: &Verdict) -> Verdict {
+        self.better.clone().unwrap_or_else(|| first.clone())
     }
 }
 
@@ -102,11 +122,11 @@ pub enum Done {
     /// Of [`Job::Resolve`]: the controller's uid, and the answer.
     Resolved(String, Box<Resolved>),
     /// Of [`Job::Look`]: an explanation; a better one may follow.
-    Explained(Key, String, Box<Verdict>),
+    Explained(Whose, Box<Verdict>),
     /// Of [`Job::Look`]: what the closer look made of the first verdict.
-    Deepened(Key, String, Box<Deeper>),
+    Deepened(Whose, Box<Deeper>),
     /// Of [`Job::Look`]: it is over.
-    LookOver(Key, String),
+    LookOver(Whose),
     /// Of [`Job::Write`].
     Written(Key, Box<CrashDiagnosisStatus>, Result<Written, apply::Error>),
     /// Of [`Job::Delete`].
@@ -157,12 +177,12 @@ pub async fn work(job: Job, tools: Tools, done: UnboundedSender<Done>) {
             tell(Done::Resolved(uid, Box::new(resolved)));
         }
         Job::Look(look) => {
-            let (key, signature) = (look.key.clone(), look.signature.clone());
+            let whose = look.whose.clone();
             // A defect in one rule must cost one diagnosis, not the operator's attention to this workload.
             if AssertUnwindSafe(look_at(*look, &tools, &tell)).catch_unwind().await.is_err() {
                 tools.metrics.reconcile_errors.with_label_values(&["Panic"]).inc();
             }
-            tell(Done::LookOver(key, signature));
+            tell(Done::LookOver(whose));
         }
         Job::Write(key, wanted) => {
             let result = apply::write(&tools.client, &wanted).await;
@@ -196,22 +216,24 @@ async fn look_at(look: Look, tools: &Tools, tell: &impl Fn(Done)) {
     let cluster = builder.finish();
     let Some(first) = explain(&cluster, &look, tools) else { return };
     let verdict = tools.verdict(&first);
-    let explained = |v| Done::Explained(look.key.clone(), look.signature.clone(), Box::new(v));
-    match look.known.as_ref().and_then(|k| Some((k.again(&verdict)?, k.is_fresh(Timestamp::now())))) {
+    let explained = |v| Done::Explained(look.whose.clone(), Box::new(v));
+    let known = look.known.iter().find(|k| k.began_with(&verdict));
+    match known {
         // A repeat costs no more than its log and events.
-        Some((again, true)) => return tell(explained(again)),
+        Some(known) if known.is_fresh(Timestamp::now()) => return tell(explained(known.again(&verdict))),
         // What is written stays until the closer look is over, lest its root cause comes and goes.
-        Some((_, false)) => {}
+        Some(_) => {}
         None => tell(explained(verdict.clone())),
     }
 
-    let subject = Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log };
+    let subject =
+        Subject { uid: &look.pod.uid, container: &look.container, with_logs: look.with_log, quiet: &look.quiet };
     let more = collect::more(&tools.reader, &look.owner, cluster, &subject).await;
     let second = more.and_then(|cluster| explain(&cluster, &look, tools));
     let refined = second.map_or_else(|| verdict.clone(), |d| tools.verdict(&d));
     let deeper = Deeper::new(&verdict, &refined, Timestamp::now());
-    tell(Done::Deepened(look.key.clone(), look.signature.clone(), Box::new(deeper)));
-    if refined != verdict || look.known.is_some() {
+    tell(Done::Deepened(look.whose.clone(), Box::new(deeper)));
+    if refined != verdict || known.is_some() {
         tell(explained(refined));
     }
 }
@@ -237,14 +259,14 @@ mod tests {
     #[test]
     fn a_closer_look_holds_while_the_first_verdict_is_the_same() {
         let deeper = Deeper::new(&verdict("A", "1 time"), &verdict("A", "because of b"), at(0));
-        assert_eq!(deeper.again(&verdict("A", "2 times")), Some(verdict("A", "because of b")));
-        assert_eq!(deeper.again(&verdict("C", "2 times")), None);
+        assert_eq!(deeper.again(&verdict("A", "2 times")), verdict("A", "because of b"));
+        assert!(deeper.began_with(&verdict("A", "2 times")) && !deeper.began_with(&verdict("C", "2 times")));
         assert!(deeper.is_fresh(at(299)) && !deeper.is_fresh(at(300)));
     }
 
     #[test]
     fn a_closer_look_that_found_nothing_leaves_the_newest_verdict() {
         let deeper = Deeper::new(&verdict("A", "1 time"), &verdict("A", "1 time"), at(0));
-        assert_eq!(deeper.again(&verdict("A", "2 times")), Some(verdict("A", "2 times")));
+        assert_eq!(deeper.again(&verdict("A", "2 times")), verdict("A", "2 times"));
     }
 }

@@ -64,11 +64,17 @@ pub fn note(container: &str, status: &CrashDiagnosisStatus, namespace: &str, nam
     format!("{}{pointer}", resource::cut(text.trim_end(), MAX_NOTE - pointer.len()))
 }
 
-/// The note of the Normal Event when it is over.
-pub fn recovery_note(container: &str, status: &CrashDiagnosisStatus) -> String {
+/// The note of the Normal Event when it is over. `gone`: none of the pods that crashed is left to be healthy.
+pub fn recovery_note(container: &str, status: &CrashDiagnosisStatus, gone: bool) -> String {
     let crashes = status.crashes;
     let times = if crashes == 1 { "once".into() } else { format!("{crashes} times") };
-    resource::cut(&format!("{container}: healthy again after crashing {times} ({}).", status.reason), MAX_NOTE)
+    let after = format!("after crashing {times} ({})", status.reason);
+    let text = if gone {
+        format!("{container}: over {after}: the pods that crashed are gone, and none crashes now.")
+    } else {
+        format!("{container}: healthy again {after}.")
+    };
+    resource::cut(&text, MAX_NOTE)
 }
 
 fn sentence(text: &str) -> String {
@@ -103,6 +109,17 @@ mod tests {
         let note = note("app", &status(&"ä".repeat(2000)), "shop", "deployment.web.app");
         assert!(note.len() <= MAX_NOTE, "{}", note.len());
         assert!(note.ends_with("… Details: kubectl describe crash deployment.web.app -n shop"), "{note}");
+    }
+
+    #[test]
+    fn nobody_is_called_healthy_who_is_gone() {
+        let status = CrashDiagnosisStatus { crashes: 1, reason: "Segfault".into(), ..CrashDiagnosisStatus::default() };
+        assert_eq!(recovery_note("app", &status, false), "app: healthy again after crashing once (Segfault).");
+        let gone = recovery_note("app", &status, true);
+        assert_eq!(
+            gone,
+            "app: over after crashing once (Segfault): the pods that crashed are gone, and none crashes now."
+        );
     }
 
     #[test]

@@ -69,9 +69,6 @@ pub struct Noticed {
     pub at: Option<Timestamp>,
 }
 
-/// The annotation prefix of the owner's controls.
-const OURS: &str = "crashdiagnosis.dev/";
-
 /// Waiting reasons of a container that cannot be created or started, or whose image cannot be had.
 const CANNOT_START: &[&str] = &[
     "CreateContainerConfigError",
@@ -133,15 +130,15 @@ pub fn wants_events(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
 
 /// `ignore`, or `mute-until` a time that has not come.
 pub fn is_muted(pod: &Pod, now: Timestamp) -> bool {
-    let get = |name: &str| pod.annotations.get(&format!("{OURS}{name}")).map(String::as_str);
-    get("ignore").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"))
-        || get("mute-until").and_then(|v| v.trim().parse::<Timestamp>().ok()).is_some_and(|until| now < until)
+    muted_until(pod, now).is_some()
 }
 
-/// Whether the owner declared this exit code expected: `expected-exit-codes: "0,143"`.
-pub(super) fn is_expected(pod: &Pod, end: &Terminated) -> bool {
-    let codes = pod.annotations.get(&format!("{OURS}expected-exit-codes"));
-    codes.is_some_and(|list| list.split(',').any(|code| code.trim().parse() == Ok(end.exit_code)))
+/// Until when the owner wants nothing said of it: for ever where it says `ignore`.
+pub fn muted_until(pod: &Pod, now: Timestamp) -> Option<Timestamp> {
+    if pod.owner_says("ignore").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+        return Some(Timestamp::MAX);
+    }
+    pod.owner_says("mute-until").and_then(|v| v.parse::<Timestamp>().ok()).filter(|until| now < *until)
 }
 
 /// One container of a pod that has not failed as a whole.
@@ -149,7 +146,7 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
     let last = c.status.last.as_ref();
     match &c.status.state {
         State::Waiting { reason, .. } if reason == "CrashLoopBackOff" => {
-            let expected = last.is_some_and(|end| is_expected(pod, end));
+            let expected = last.is_some_and(|end| pod.wants_end(c, end));
             (!expected).then(|| noticed(pod, c, Trigger::BackOff, last))
         }
         State::Waiting { reason, message } if cannot_start(reason) => (!may_heal(pod, reason, message, now, policy))
@@ -184,20 +181,10 @@ fn one(pod: &Pod, c: &Container, cluster: &Cluster, now: Timestamp, policy: &Pol
     }
 }
 
-/// Whether an end is a crash, given what the restart policy makes of it.
-pub(super) fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
-    if is_expected(pod, end) {
-        return false;
-    }
-    if end.reason == "OOMKilled" || end.exit_code != 0 {
-        return true;
-    }
+/// Whether an end is a crash: not what the restart policy calls success, not what the owner wants.
+pub fn is_crash(pod: &Pod, c: &Container, end: &Terminated) -> bool {
     // Exit code 0: the end of a job or an init container, but not of something that must keep running.
-    match c.kind {
-        ContainerKind::Init => false,
-        ContainerKind::Sidecar => true,
-        ContainerKind::Regular => pod.restart_policy == RestartPolicy::Always,
-    }
+    (end.exit_code != 0 || pod.must_run(c)) && !pod.wants_end(c, end)
 }
 
 /// A sidecar of a pod whose work is done: the kubelet ends sidecars after all others, and their exit code is its doing.

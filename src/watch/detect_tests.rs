@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, VolumeSource, Workload, WorkloadFacts};
+use crate::diagnose::facts::{Condition, Event, Mount, PodVolume, RestartRule, VolumeSource, Workload, WorkloadFacts};
 use crate::diagnose::testing::{World, at};
 
 fn triggers(w: &World) -> Vec<(String, Trigger)> {
@@ -237,6 +237,21 @@ fn runs_of_unequal_length_are_a_loop_as_well() {
 }
 
 #[test]
+fn what_a_restart_rule_asks_for_is_no_crash() {
+    let world = |code, rule: RestartRule| {
+        restarted(code, "Error", 150, 160).with(|w| {
+            w.pod().restart_policy = RestartPolicy::Never;
+            w.container().restart_rules = vec![rule];
+        })
+    };
+    let only = RestartRule { not_in: false, codes: vec![42] };
+    assert!(is_quiet(&world(42, only.clone())));
+    assert!(!is_quiet(&world(1, only)));
+    assert!(!is_quiet(&world(1, RestartRule { not_in: true, codes: vec![0] })));
+    assert!(is_quiet(&restarted(137, "RestartingAllContainers", 150, 160)));
+}
+
+#[test]
 fn a_trouble_of_the_start_that_is_over() {
     let late = || restarted(1, "Error", 30, 300);
     assert_eq!(offline(&late()), 0);
@@ -303,6 +318,28 @@ fn one_orderly_restart_is_somebodys_wish() {
 }
 
 #[test]
+fn a_trouble_of_the_start_is_over_once_it_is_well_past_the_place_where_it_died() {
+    // Crashed at 100 after `before` seconds, runs and is ready since 110.
+    let world = |before: i64, now: i64| {
+        let mut w = World::new().crashed(1, "Error", before).with(|w| {
+            w.container().status.state = State::Running { since: Some(at(110)) };
+            w.container().status.ready = true;
+            w.container().status.restarts = 2;
+        });
+        w.now = at(now);
+        w
+    };
+    for (before, running, seen) in
+        [(2, 30, 1), (2, 59, 1), (2, 61, 0), (50, 119, 1), (50, 160, 0), (6, 61, 0), (7, 61, 1)]
+    {
+        let w = world(before, 110 + running);
+        assert_eq!(offline(&w), seen, "ran {before} s, then {running} s");
+        let live = notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default());
+        assert_eq!(live.len(), 1, "live it crashes until `resolve-after` is over");
+    }
+}
+
+#[test]
 fn what_must_run_for_ever_and_succeeded_was_evicted_where_the_event_says_so() {
     let world = |evicted: bool| {
         let w = World::new().with(|w| {
@@ -333,4 +370,23 @@ fn completed_because_its_probe_killed_it() {
     let noticed = |m: &str| notice(&world(m).cluster.pods[0], &world(m).cluster, at(70), &Policy::default()).len();
     assert_eq!(noticed("Container app failed liveness probe, will be restarted"), 1);
     assert_eq!(noticed("Stopping container app"), 0);
+}
+
+#[test]
+fn what_was_replaced_long_ago_is_told_in_files_only() {
+    let world = |now: i64| {
+        let mut w = World::new().crashed(137, "Error", 90).with(|w| {
+            let pod = w.pod();
+            (pod.phase, pod.reason) = ("Failed".into(), Some("Evicted".into()));
+            pod.controller = Some(Workload { kind: "ReplicaSet".into(), name: "web-1".into(), ..Workload::default() });
+            let status = &mut w.container().status;
+            status.state = State::Terminated(status.last.take().unwrap());
+        });
+        w.now = at(now);
+        w
+    };
+    assert!(!is_quiet(&world(300)));
+    assert!(is_quiet(&world(2000)));
+    assert_eq!(offline(&world(2000)), 1);
+    assert!(!is_quiet(&world(2000).policy(RestartPolicy::Never)), "nobody makes another");
 }

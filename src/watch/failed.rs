@@ -1,10 +1,11 @@
 //! Pods that failed for good, and which of them are of no importance now.
 
 use crate::diagnose::facts::{
-    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, WorkloadFacts, seconds_between,
+    Cluster, Condition, Container, ContainerKind, Pod, RestartPolicy, State, Timestamp, Workload, WorkloadFacts,
+    seconds_between,
 };
 
-use super::detect::{Noticed, Policy, end_of, is_crash, is_expected, pod_failed};
+use super::detect::{Noticed, Policy, end_of, is_crash, pod_failed};
 use super::stuck;
 
 /// Evicted, although its phase says Succeeded: the program ended with code 0 when it was asked to, and the kubelet (seen with
@@ -39,7 +40,7 @@ pub(super) fn completed_by_its_probe(pod: &Pod, cluster: &Cluster) -> Vec<Notice
 
 /// A pod that failed for good.
 pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -> Vec<Noticed> {
-    if is_made_good(pod, cluster, now, policy) {
+    if is_made_good(pod, cluster, now, policy) || is_left_over(pod, now, policy) {
         return Vec::new();
     }
     let crashed = |c: &&Container| match &c.status.state {
@@ -63,11 +64,21 @@ pub(super) fn notice(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Poli
         found.retain(|c| c.kind != ContainerKind::Sidecar);
     }
     if found.is_empty()
-        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if is_expected(pod, t)))
+        && !pod.containers.iter().any(|c| matches!(&c.status.state, State::Terminated(t) if pod.wants_end(c, t)))
     {
         found.extend(stuck::main_container(pod));
     }
     found.into_iter().map(|c| pod_failed(pod, c)).collect()
+}
+
+/// Its controller has put another pod in its place long ago, and it is only lying about. In files that other pod may not be at
+/// hand, so it still counts there.
+fn is_left_over(pod: &Pod, now: Timestamp, policy: &Policy) -> bool {
+    let replaced = pod.restart_policy == RestartPolicy::Always && pod.controller.is_some();
+    let known = pod.containers.iter().any(|c| end_of(c).is_some()) || pod.reason.as_deref() != Some("Evicted");
+    let ended = pod.containers.iter().filter_map(|c| end_of(c)?.finished).max().or(pod.start_time).filter(|_| known);
+    let old = ended.and_then(|t| seconds_between(t, now)).is_some_and(|s| s > policy.resolve_after);
+    policy.slow_loop == 0 && replaced && old
 }
 
 /// A failed pod of no importance now: its Job completed, a later pod of the same workload did what this one could not,
@@ -81,6 +92,9 @@ fn is_made_good(pod: &Pod, cluster: &Cluster, now: Timestamp, policy: &Policy) -
         own || later
     });
     if job_done || (is_shutdown(pod) && owner.is_some() && pod.restart_policy == RestartPolicy::Always) {
+        return true;
+    }
+    if is_refused(pod) && owner.is_some() && has_its_replicas(pod, cluster) {
         return true;
     }
     let is_ready = |p: &Pod| p.phase == "Running" && p.condition("Ready").is_some_and(|c| c.status == "True");
@@ -102,7 +116,61 @@ fn is_complete_job(w: &WorkloadFacts) -> bool {
     w.workload.kind == "Job" && w.conditions.iter().any(done)
 }
 
+/// The kubelet did not admit the pod, so nothing of it ever ran: its controller makes another at once, and this one only stays.
+fn is_refused(pod: &Pod) -> bool {
+    let ran = |c: &Container| {
+        c.status.last.is_some() || matches!(c.status.state, State::Terminated(_) | State::Running { .. })
+    };
+    pod.reason.as_deref().is_some_and(|r| !r.is_empty() && r != "Evicted") && !pod.containers.iter().any(ran)
+}
+
+/// Its controller or the workload above it has all the ready pods that it wants.
+fn has_its_replicas(pod: &Pod, cluster: &Cluster) -> bool {
+    let owners = [Some(&pod.workload), pod.controller.as_ref()];
+    let own = |w: &&WorkloadFacts| {
+        let same = |o: &&Workload| o.kind == w.workload.kind && o.name == w.workload.name;
+        w.namespace == pod.namespace && owners.iter().flatten().any(same)
+    };
+    let full = |w: &WorkloadFacts| w.replicas.is_some_and(|n| n > 0 && w.ready.unwrap_or(0) >= n);
+    let mut mine = cluster.workloads.iter().filter(own).peekable();
+    mine.peek().is_some() && mine.all(full)
+}
+
 /// The kubelet ended the pod because its node went down (reasons of different versions).
 fn is_shutdown(pod: &Pod) -> bool {
     matches!(pod.reason.as_deref(), Some("Terminated" | "Shutdown" | "NodeShutdown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::testing::World;
+
+    fn noticed(w: &World) -> Vec<Noticed> {
+        notice(&w.cluster.pods[0], &w.cluster, w.now, &Policy::default())
+    }
+
+    #[test]
+    fn a_refused_pod_whose_workload_has_all_it_wants_is_a_leftover() {
+        let refused = |ready: u32| {
+            World::new().waiting("", "").with(|w| {
+                let p = w.pod();
+                p.phase = "Failed".into();
+                p.reason = Some("UnexpectedAdmissionError".into());
+                p.workload = Workload { kind: "Deployment".into(), name: "web".into(), ..Workload::default() };
+                p.controller =
+                    Some(Workload { kind: "ReplicaSet".into(), name: "web-1".into(), ..Workload::default() });
+                let (namespace, workload) = (p.namespace.clone(), p.workload.clone());
+                w.cluster.workloads.push(WorkloadFacts {
+                    namespace,
+                    workload,
+                    replicas: Some(2),
+                    ready: Some(ready),
+                    ..WorkloadFacts::default()
+                });
+            })
+        };
+        assert!(noticed(&refused(2)).is_empty());
+        assert_eq!(noticed(&refused(1)).len(), 1);
+    }
 }

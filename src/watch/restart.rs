@@ -87,7 +87,8 @@ fn between_restarts(pod: &Pod, c: &Container, now: Timestamp) -> Option<i64> {
 }
 
 /// Seen in files only: it is ready, and has run for much longer than the run that crashed and than was usual between two
-/// restarts. So the trouble was one of the start (a peer that was not up yet), and is over.
+/// restarts. So the trouble was one of the start (a peer that was not up yet), and is over. The sooner it died, the sooner it
+/// is known to have got past that place: a minute will do after a run of seconds, else two.
 pub(super) fn is_past_its_trouble(
     pod: &Pod,
     c: &Container,
@@ -97,7 +98,8 @@ pub(super) fn is_past_its_trouble(
     policy: &Policy,
 ) -> bool {
     let running = seconds_between(from, now).unwrap_or_default();
-    let longer = end.ran_for().is_some_and(|before| running >= 120 && running > 3 * before);
+    let past = |before: i64| (running >= 60 && running > 10 * before) || (running >= 120 && running > 3 * before);
+    let longer = end.ran_for().is_some_and(past);
     let usual = c.status.restarts > 2 && between_restarts(pod, c, now).is_some_and(|between| running <= between);
     policy.slow_loop > 0 && c.status.ready && end.reason != "OOMKilled" && longer && !usual
 }

@@ -57,7 +57,7 @@ async fn one(
     collect::first(reader, pod, container, !no_logs, &mut builder).await;
     collect::around(reader, pod, &mut builder).await;
     let cluster = builder.finish();
-    let subject = Subject { uid: &pod.uid, container: name, with_logs: !no_logs };
+    let subject = Subject { uid: &pod.uid, container: name, with_logs: !no_logs, quiet: &[] };
     let known = cluster.clone();
     let cluster = collect::more(reader, &owned.owner, known, &subject).await.unwrap_or(cluster);
     let second = explain(&cluster, pod, name)?;

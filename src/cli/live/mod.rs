@@ -14,7 +14,7 @@ use futures::stream;
 use kube::Api;
 use serde_json::Value;
 
-use crate::collect::{self, Kind, Resolved};
+use crate::collect::{self, Kind, Reader, Resolved};
 use crate::diagnose::facts::{self, Gap, Pod, Timestamp};
 use crate::diagnose::signature::Signatures;
 use crate::watch::detect::{self, Noticed};
@@ -137,12 +137,19 @@ fn refused(at: &Cluster, scope: &Scope, error: &kube::Error) -> String {
     }
 }
 
-/// Owners may put our annotations on the namespace; those on the pod win. Where it cannot be read there are none.
 async fn not_muted(at: &Cluster, pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
+    let now = Timestamp::now();
+    let mut pods = with_wishes(&at.reader, pods).await;
+    pods.retain(|p| !detect::is_muted(p, now));
+    pods
+}
+
+/// Owners may put our annotations on the namespace; those on the pod win. Where it cannot be read there are none.
+pub(super) async fn with_wishes(reader: &Reader, pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
     let names: BTreeSet<String> = pods.iter().map(|p| p.namespace.clone()).collect();
     let annotations: BTreeMap<String, Vec<(String, String)>> = stream::iter(names)
         .map(|ns| async {
-            let object = at.reader.get(Kind::Namespace, None, &ns).await.ok();
+            let object = reader.get(Kind::Namespace, None, &ns).await.ok();
             let ours = object.as_ref().and_then(|o| o.pointer("/metadata/annotations")).and_then(Value::as_object);
             let ours = ours.into_iter().flatten().filter(|(k, _)| k.starts_with("crashdiagnosis.dev/"));
             let ours = ours.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
@@ -151,7 +158,6 @@ async fn not_muted(at: &Cluster, pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
         .buffered(QUICK)
         .collect()
         .await;
-    let now = Timestamp::now();
     let with = |pod: Arc<Pod>| {
         let Some(ours) = annotations.get(&pod.namespace).filter(|a| !a.is_empty()) else { return pod };
         let mut pod = Arc::unwrap_or_clone(pod);
@@ -160,7 +166,7 @@ async fn not_muted(at: &Cluster, pods: Vec<Arc<Pod>>) -> Vec<Arc<Pod>> {
         }
         Arc::new(pod)
     };
-    pods.into_iter().map(with).filter(|p| !detect::is_muted(p, now)).collect()
+    pods.into_iter().map(with).collect()
 }
 
 /// The top-level workload of each pod, with one question per controller.

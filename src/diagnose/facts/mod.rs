@@ -4,10 +4,16 @@
 //! Quirks of Kubernetes versions stop before this point; a field says what it means, not how the API spells it.
 
 mod cluster;
+mod container;
+mod objects;
 mod pod;
+mod restart;
 
 pub use cluster::*;
+pub use container::*;
+pub use objects::*;
 pub use pod::*;
+pub use restart::*;
 
 /// A point in time. Always an argument, never the clock.
 pub use jiff::Timestamp;

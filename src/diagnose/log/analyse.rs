@@ -46,7 +46,8 @@ const TROUBLE: &[&str] = &[
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
     "exceed", "decrypt", "invalidmessage", "invalidtoken", "no package.json", "sudo:", "globalization", "agree", "accept", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
     "signal ", "gated repo", "insecure", "hexadecimal", "padding", "check your", "set the ",
-    "environment variable", "already running", "provide",
+    "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
+    "not there", "not yet",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =

@@ -142,6 +142,8 @@ impl Splitter<'_> {
             Inside::Dump
         } else if line.starts_with("thread '") && line.trim_end().ends_with(':') {
             Inside::Panic
+        } else if line.contains("validation error") && line.contains(" for ") {
+            Inside::Fields
         } else {
             Inside::Nothing
         };

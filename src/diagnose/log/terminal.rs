@@ -82,6 +82,7 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
         })
         .collect();
     hand_over(&mut judged);
+    follow_back(&mut judged);
     judged.sort_by_key(|j| std::cmp::Reverse((j.points, j.found.line)));
     let mut failures: Vec<Failure> = Vec::new();
     for j in judged {
@@ -190,6 +191,32 @@ fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
         .filter(near)
         .find(|i| telling(i) || error(i))
         .or_else(|| (best + 1..judged.len()).take_while(behind).filter(near).find(telling))
+}
+
+/// A path that is missing because the program itself could not make it, or what it lies in: what kept it from that takes its place.
+fn follow_back(judged: &mut [Judged]) {
+    const KEEPS: &[Concept] = &[
+        Concept::FilePermission,
+        Concept::ReadOnlyFs,
+        Concept::DiskFull,
+        Concept::NotPermitted,
+        Concept::NotDirectory,
+    ];
+    let Some(best) = (0..judged.len()).max_by_key(|i| (judged[*i].points, judged[*i].found.line)) else { return };
+    let top = &judged[best].found;
+    let Some(missing) = top.subject.as_deref().filter(|_| top.concept == Concept::FileMissing) else { return };
+    let holds = |path: &str| {
+        missing.strip_prefix(path.trim_end_matches('/')).is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    };
+    let kept = (0..judged.len()).rev().find(|i| {
+        let f = &judged[*i].found;
+        f.line < top.line && KEEPS.contains(&f.concept) && f.subject.as_deref().is_some_and(|p| p.len() > 1 && holds(p))
+    });
+    if let Some(i) = kept {
+        let (points, weight) = (judged[best].points, judged[best].weight);
+        judged[i].points = points + 1;
+        judged[i].weight = judged[i].weight.max(weight);
+    }
 }
 
 /// Where the best failure does not say why, the nearest one before it that does takes its place.

@@ -104,3 +104,27 @@ fn an_error_about_one_request_is_no_failure_of_the_server() {
         r#"2026/11/28 20:16:19 [emerg] 1#1: open() "/etc/nginx/conf.d/x.conf" failed (2: No such file or directory)"#;
     assert_eq!(super::analyse(start).failures.len(), 1);
 }
+
+#[test]
+fn a_path_that_could_not_be_made_is_not_what_is_missing() {
+    let cannot = "mkdir: cannot create directory '/mnt/x/setup': Permission denied\ntar: Error is not recoverable: exiting now\nmv: cannot stat '/mnt/x/setup/app': No such file or directory\n";
+    assert_eq!(first(cannot).0, Concept::FilePermission);
+    let full = "OSError: [Errno 28] No space left on device: '/cache/index'\nError: open /cache/index: no such file or directory\n";
+    assert_eq!(first(full).0, Concept::DiskFull);
+    let other = "chmod: changing permissions of '/etc/hosts': Permission denied\nError: open /cache/index: no such file or directory\n";
+    assert_eq!(first(other).0, Concept::FileMissing);
+}
+
+#[test]
+fn a_wait_that_was_given_up_is_about_what_was_waited_for() {
+    for log in [
+        "db:5432 - no response\ndb:5432 - no response\ngiving up\n",
+        "db:5432 - rejecting connections\nexiting\n",
+        "[wait] tcp://db:5432 unreachable (attempt 3/3)\n[wait] aborting\n",
+        "db:5432 is not up yet, retry 2/2\nexiting\n",
+    ] {
+        let failure = analyse(log).failures.into_iter().next().expect("a failure");
+        assert_eq!(failure.concept, Concept::CannotConnect, "{log}");
+        assert_eq!(failure.target.map(|t| (t.host, t.port)), Some(("db".into(), Some(5432))), "{log}");
+    }
+}

@@ -4,11 +4,14 @@
 use super::course::Course;
 use super::story::about;
 use crate::diagnose::causes::node::siblings::refers;
-use crate::diagnose::facts::{ConfigObject, KeyRef, State, Timestamp, VolumeSource};
+use crate::diagnose::facts::{ConfigObject, KeyRef, PastCrash, State, Timestamp, VolumeSource, Workload};
 use crate::diagnose::{Case, Evidence, Remedy, Source};
 
-/// Seconds before the first crash in which a change counts where no good run is known, but a rollout is.
+/// Seconds before the first crash in which a change counts where no good run is known, but a rollout is, or a workload that was
+/// there before the change and had not crashed.
 const NEAR: i64 = 3_600;
+/// Seconds that the workload must be older than the change: what is applied together did not run before.
+const OLDER: i64 = 10;
 
 /// A change, told in three places.
 pub struct Changed {
@@ -24,12 +27,12 @@ pub struct Changed {
 pub fn changed(case: &Case, course: &Course, rolled_out: bool) -> Vec<Changed> {
     let Some(first) = course.first else { return Vec::new() };
     let good = course.good_since.or_else(|| newest_good_start(case, first));
-    let near = Timestamp::from_second(first.as_second() - NEAR).ok().filter(|_| rolled_out);
-    let Some(since) = good.or(near) else { return Vec::new() };
+    let Some(since) = good.or_else(|| Timestamp::from_second(first.as_second() - NEAR).ok()) else { return Vec::new() };
+    let is_told = |t: Timestamp| good.is_some() || rolled_out || ran_before(case, t);
     let known = case.cluster.configs.iter().filter(|c| c.namespace == case.pod.namespace);
     let mut found: Vec<&ConfigObject> = known
         .filter(|c| refers(case.pod, case.container, &c.kind, &c.name))
-        .filter(|c| was_edited(c) && c.changed.is_some_and(|t| t > since && t <= first))
+        .filter(|c| was_edited(c) && c.changed.is_some_and(|t| t > since && t <= first && is_told(t)))
         .collect();
     found.sort_by_key(|c| (std::cmp::Reverse(c.changed), &c.kind, &c.name));
     found.dedup_by_key(|c| (&c.kind, &c.name));
@@ -55,6 +58,17 @@ fn tell(case: &Case, c: &ConfigObject, first: Timestamp, after_good: bool) -> Ch
         evidence: Evidence::new(Source::Config, what).of(object).at(c.changed),
         advice: Remedy::command(format!("Compare {} {} with what it was before.", c.kind, c.name), command),
     }
+}
+
+/// The workload was there before this moment, and no crash of it before is known: its pods were replaced (deleted, drained), and the
+/// new ones read something else.
+fn ran_before(case: &Case, change: Timestamp) -> bool {
+    let Some(controller) = case.pod.controller.as_ref() else { return false };
+    let same = |w: &Workload| (&w.kind, &w.name) == (&controller.kind, &controller.name);
+    let mut owners = case.cluster.workloads.iter().filter(|w| w.namespace == case.pod.namespace && same(&w.workload));
+    let older = owners.any(|w| w.created.is_some_and(|c| c.as_second() + OLDER < change.as_second()));
+    let crashed = |p: &PastCrash| p.container == case.container.name && p.finished.is_some_and(|f| f < change);
+    older && !case.cluster.history.iter().any(crashed)
 }
 
 /// The newest start, before the first crash, of a pod of the same workload that is healthy.

@@ -48,7 +48,7 @@ pub(super) fn attach(case: &Case, diagnosis: &mut Diagnosis) {
     diagnosis.change = (!texts.is_empty()).then(|| texts.join(" "));
 }
 
-/// The workload's revisions, where a rollout may be the story: one list. ConfigMaps where there was a good run before.
+/// The workload's revisions, where a rollout may be the story: one list. ConfigMaps where it can be told when the crash began.
 pub(super) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     if diagnosis.cause() == Cause::NodeIssue {
         return Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let course = course(case);
     let revisions = wants_revisions(case, &course);
     let configs = MAX_CONFIG_MAPS - usize::from(revisions.is_some());
-    let may_be_config = course.good_since.is_some() || revisions.is_some();
+    let may_be_config = course.first.is_some();
     let maps =
         config::names(case).into_iter().filter(|n| case.cluster.config("ConfigMap", &case.pod.namespace, n).is_none());
     let maps = maps.take(if may_be_config { configs } else { 0 }).map(|name| Want::Object {

@@ -286,6 +286,36 @@ fn a_config_map_that_changed_between_the_last_good_start_and_the_first_crash_is_
 }
 
 #[test]
+fn a_config_map_that_changed_before_the_pod_was_replaced_is_told() {
+    let replaced = |made: i64, crashed: Option<i64>| {
+        let mut w = with_config(-300);
+        w.pod().created = Some(at(-200));
+        w.pod().controller = Some(Workload { kind: "StatefulSet".into(), name: "web".into(), ..Workload::default() });
+        let set = WorkloadFacts {
+            namespace: "shop".into(),
+            workload: Workload { kind: "StatefulSet".into(), name: "web".into(), ..Workload::default() },
+            created: Some(at(made)),
+            ..WorkloadFacts::default()
+        };
+        w.cluster.workloads.push(set);
+        w.container().status.restarts = 1;
+        let past = |ended: i64| PastCrash {
+            finished: Some(at(ended)),
+            ran_for: Some(1),
+            pod: "web-1".into(),
+            container: "app".into(),
+            ..PastCrash::default()
+        };
+        w.cluster.history = crashed.into_iter().chain([-190]).map(past).collect();
+        w
+    };
+    let told = replaced(-90_000, None).diagnose().change;
+    assert_eq!(told.as_deref(), Some("ConfigMap web-config changed 1 min before the first crash."));
+    assert_eq!(replaced(-305, None).diagnose().change, None, "applied together");
+    assert_eq!(replaced(-90_000, Some(-400)).diagnose().change, None, "it crashed before that");
+}
+
+#[test]
 fn every_part_of_a_template_is_compared_and_values_are_not_shown() {
     let old = set(1, 0, 1, |c| {
         c.env = vec![env("TOKEN", "old-value"), env("SAME", "x")];

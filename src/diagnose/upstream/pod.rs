@@ -1,6 +1,6 @@
 //! What is wrong with a pod that others need: not scheduled, its node lost, crashing, not created, not ready.
 
-use super::super::facts::{Container, ContainerKind, Event, LogSlot, Node, Pod, State};
+use super::super::facts::{Container, ContainerKind, Event, LogSlot, Node, Pod, State, Timestamp};
 use super::super::wants::Want;
 use super::super::{Case, Diagnosis, Evidence, Reason, Remedy, RootCause, Source, words};
 use super::{Fault, Search, called, describe, evidence_of, find, is_firm, scheduler, unready};
@@ -8,10 +8,33 @@ use super::{Fault, Search, called, describe, evidence_of, find, is_firm, schedul
 /// Waiting reasons that say only "not started yet".
 const NOT_YET: &[&str] = &["", "ContainerCreating", "PodInitializing"];
 
+/// Seconds between the crash of a peer and the failure of who needs it: within these the one explains the other.
+const NEAR: i64 = 600;
+
+/// A run of fewer seconds than this says nothing of whether a loop is over.
+const SHORT_RUN: i64 = 30;
+
 /// Whether the pod was ready when the program failed.
 pub(super) fn was_ready(search: &Search, pod: &Pod) -> bool {
+    if pod.containers.iter().any(|c| loops(search, c)) {
+        return false;
+    }
     let Some(ready) = pod.condition("Ready").filter(|c| c.status == "True") else { return false };
     pod.deleting.is_none() && search.failed.zip(ready.since).is_none_or(|(failed, since)| since <= failed)
+}
+
+/// It runs at this moment and may even be called ready (without a readiness probe it is, from its first second), but it crashes
+/// again and again: its last crash is near, and it has not run for much longer since than before.
+fn loops(search: &Search, c: &Container) -> bool {
+    let State::Running { since: Some(since) } = c.status.state else { return false };
+    let Some(end) = c.status.last.as_ref().filter(|_| c.status.restarts > 0 && c.kind != ContainerKind::Init) else {
+        return false;
+    };
+    let near = |t: Timestamp| search.failed.is_none_or(|f| (f.as_second() - t.as_second()).abs() <= NEAR);
+    let runs = search.now.as_second() - since.as_second();
+    end.exit_code != 0
+        && end.finished.is_some_and(near)
+        && end.ran_for().is_some_and(|before| runs <= (3 * before).max(SHORT_RUN))
 }
 
 /// How bad its state is; 0: it was ready.
@@ -20,7 +43,7 @@ fn badness(search: &Search, pod: &Pod) -> u8 {
         0
     } else if pod.node.is_none() && pod.phase == "Pending" {
         5
-    } else if troubled(pod).is_some() || lost_node(search, pod).is_some() {
+    } else if troubled(search, pod).is_some() || lost_node(search, pod).is_some() {
         4
     } else if pod.phase == "Pending" {
         3
@@ -47,7 +70,7 @@ pub(super) fn fault<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<Fault> {
     if was_ready(search, pod) || search.has_passed(pod) {
         return None;
     }
-    if let Some(container) = troubled(pod) {
+    if let Some(container) = troubled(search, pod) {
         return Some(failing(search, pod, container));
     }
     if pod.node.is_none() && pod.phase == "Pending" {
@@ -88,10 +111,11 @@ pub(super) fn of_pod(source: Source, pod: &Pod, detail: impl Into<String>) -> Ev
 }
 
 /// The container that keeps the pod from working: it cannot start, crashes, or has ended.
-fn troubled(pod: &Pod) -> Option<&Container> {
+fn troubled<'a>(search: &Search, pod: &'a Pod) -> Option<&'a Container> {
     let fails = |c: &&Container| {
         let status = &c.status;
         match &status.state {
+            State::Running { .. } if loops(search, c) => true,
             State::Waiting { reason, .. } => !NOT_YET.contains(&reason.as_str()),
             State::Terminated(end) => c.kind != ContainerKind::Init || end.exit_code != 0,
             State::Running { .. } => {
@@ -140,7 +164,10 @@ fn pass_on<'a>(search: &Search<'a>, pod: &'a Pod, case: &Case<'a>, d: &Diagnosis
         let evidence = own.into_iter().chain(further.evidence).collect();
         return Fault { sentence: format!("{name} {word}, because {}", further.sentence), evidence, ..further };
     }
-    let reason = if d.reason == Reason::Unknown { String::new() } else { format!(": {}", trimmed(&d.summary)) };
+    // `pod db-0 cannot start: app cannot start: …` says it twice
+    let twice = format!("{} cannot start: ", case.container.name);
+    let summary = d.summary.strip_prefix(&twice).filter(|_| word.starts_with("cannot start")).unwrap_or(&d.summary);
+    let reason = if d.reason == Reason::Unknown { String::new() } else { format!(": {}", trimmed(summary)) };
     let mut advice: Vec<Remedy> = d.remediation.iter().take(2).cloned().collect();
     advice.push(look(pod));
     let mut fault = blamed(search, pod, format!("{word}{reason}"), own, advice);

@@ -29,6 +29,10 @@ impl Desk {
 
     /// A pod that was looked at again. Unlike a watch event it may be older than what is known, so it only ever adds trouble.
     pub(super) fn recheck(&mut self, pod: &Arc<Pod>, around: &Cluster, now: Timestamp) {
+        let pod = &self.with_namespace_annotations(pod);
+        if let Some(until) = detect::muted_until(pod, now) {
+            return self.silence(pod, until, now);
+        }
         if !detect::notice(pod, around, now, &self.rules.policy).is_empty() {
             self.observe_stuck(pod, around, now);
         }

@@ -124,7 +124,8 @@ impl Desk {
                 Regarding { namespace: key.0.clone(), object, container: in_pod.then(|| container.clone()) };
             let event = match tell {
                 Tell::Recovery => {
-                    event::event(&regarding, event::recovery_note(container, status), "Recovered", false, now)
+                    let note = event::recovery_note(container, status, entry.incident.has_no_pods());
+                    event::event(&regarding, note, "Recovered", false, now)
                 }
                 _ => {
                     event::event(&regarding, event::note(container, status, &key.0, &key.1), &status.reason, true, now)

@@ -13,6 +13,7 @@ use crate::report::resource;
 const MAX_IDS: usize = 4;
 
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent observations")]
 pub(super) struct PodState {
     pub(super) name: String,
     pub(super) node: Option<String>,
@@ -22,9 +23,13 @@ pub(super) struct PodState {
     pub(super) last_at: Option<Timestamp>,
     pub(super) running_since: Option<Timestamp>,
     pub(super) down: bool,
+    /// Over, and its controller has made another.
+    pub(super) replaced: bool,
     pub(super) next_restart: Option<Timestamp>,
     pub(super) back_off: BackOff,
     pub(super) signature: String,
+    /// Its crash is being looked at.
+    pub(super) looked_at: bool,
     /// Crashes that the object may not know of yet.
     pub(super) unwritten: usize,
     /// Known from the object only; not seen since the operator started.
@@ -72,6 +77,7 @@ impl PodState {
         self.word.clone_from(&s.word);
         self.running_since = s.running_since;
         self.down = s.down;
+        self.replaced = s.replaced;
         self.next_restart = s.waits.and_then(|wait| self.back_off.next(s.restarts, &wait));
         self.restored = false;
         // What runs again after an obstacle keeps the signature of its trouble.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Incident, MAX_HISTORY, PodState, Times};
+use super::{Explained, Incident, MAX_HISTORY, PodState, Times};
 use crate::api::{self, CrashDiagnosisStatus};
 use crate::diagnose::facts::Timestamp;
 use crate::report::resource;
@@ -32,24 +32,30 @@ impl Incident {
         Some(status)
     }
 
-    /// The explanation of most pods is shown; the newest of equals.
+    /// The explanation of most pods is shown; of those with one reason that of most, the newest of equals.
     fn choose(&mut self, now: Timestamp, times: Times) {
         let pods_with = |s: &str| self.affected(now, times).filter(|(_, p)| p.signature == s).count();
-        let best = self.explained.iter().map(|e| (pods_with(&e.signature), &e.signature)).max_by_key(|(n, _)| *n);
+        let votes = |e: &Explained| (self.pods_for(&e.verdict.reason, now, times), pods_with(&e.signature));
         let known = self.explained.iter().any(|e| e.signature == self.shown);
-        match best {
-            Some((n, signature)) if n > 0 || !known => {
-                let mut equals = self.explained.iter().rev().filter(|e| pods_with(&e.signature) == n);
-                self.shown = equals.next().map_or_else(|| signature.clone(), |e| e.signature.clone());
-            }
-            _ => {}
+        let best = self.explained.iter().max_by_key(|e| votes(e)).filter(|e| votes(e).0 > 0 || !known);
+        if let Some(best) = best {
+            self.shown.clone_from(&best.signature);
         }
+    }
+
+    /// Affected pods whose crashes are explained by this reason.
+    fn pods_for(&self, reason: &str, now: Timestamp, times: Times) -> usize {
+        let explained = |p: &PodState| self.explanation(&p.signature).is_some_and(|v| v.reason == reason);
+        self.affected(now, times).filter(|(_, p)| explained(p)).count()
     }
 
     fn fill_pods(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
         let mut affected: Vec<(&String, &PodState)> = self.affected(now, times).collect();
         affected.sort_by(|a, b| b.1.last_at.cmp(&a.1.last_at).then_with(|| a.1.name.cmp(&b.1.name)));
-        let count = i64::try_from(affected.len()).unwrap_or(i64::MAX);
+        // Those that their controller has replaced stand for the places that they left, however many there were.
+        let places = affected.iter().filter(|(_, p)| !p.replaced).count().max(1);
+        let places = self.pods_total.and_then(|n| usize::try_from(n).ok()).map_or(usize::MAX, |n| n.max(places));
+        let count = i64::try_from(affected.len().min(places)).unwrap_or(i64::MAX);
         status.pods_affected = count;
         status.pods_total = self.pods_total.unwrap_or(count).max(count).max(1);
         status.pods_ratio = format!("{count}/{}", status.pods_total);
@@ -70,7 +76,7 @@ impl Incident {
     /// A workload whose pods crash for two causes shows the one of most pods, and names the other.
     fn fill_minorities(&self, status: &mut CrashDiagnosisStatus, now: Timestamp, times: Times) {
         for other in self.explained.iter().filter(|e| e.verdict.reason != status.reason) {
-            let pods = self.affected(now, times).filter(|(_, p)| p.signature == other.signature).count();
+            let pods = self.pods_for(&other.verdict.reason, now, times);
             if pods > 0 && status.alternatives.iter().all(|a| a.reason != other.verdict.reason) {
                 let against = format!("this holds for {pods} of {} affected pods", status.pods_affected);
                 status.alternatives.insert(

@@ -88,10 +88,10 @@ class Api:
         return f"{base}{where}/{plural}" + (f"/{name}" if name else "")
 
     def apply(self, obj, namespace):
-        """Server-side apply; a Node's status is written too (the scenarios make nodes that have no kubelet)."""
+        """Server-side apply. Also of the status of a Node (the scenarios make some that have no kubelet) and of a row of an earlier operator."""
         path = self.path(obj["apiVersion"], obj["kind"], namespace, obj["metadata"]["name"])
         self.request("PATCH", f"{path}?fieldManager={MANAGER}&force=true", obj, "application/apply-patch+yaml")
-        if obj["kind"] == "Node" and "status" in obj:
+        if obj["kind"] in ("Node", "CrashDiagnosis") and "status" in obj:
             self.request("PATCH", path + "/status", {"status": obj["status"]}, "application/merge-patch+json")
 
     def delete(self, api_version, kind, namespace, name, **options):

@@ -1,4 +1,6 @@
 """Does a CrashDiagnosis say what the scenario expects? Pure functions; tested in test_expect.py."""
+import datetime
+
 CONFIDENCE = ["Possible", "Likely", "Certain"]
 
 
@@ -11,9 +13,13 @@ def row_name(want):
     return f"{kind}/{name}", want["container"]
 
 
-def matches_row(want, crash):
+def workload(crash):
     w = crash["spec"]["workload"]
-    return row_name(want) == (f"{w['kind']}/{w['name']}", crash["spec"]["container"])
+    return f"{w['kind']}/{w['name']}"
+
+
+def matches_row(want, crash):
+    return row_name(want) == (workload(crash), crash["spec"]["container"])
 
 
 def quoted(words, texts):
@@ -47,8 +53,16 @@ def problems(want, crash):
     for field in ("podsAffected", "podsTotal"):
         if field in want and status.get(field) != want[field]:
             out.append(f"{field} is {status.get(field)}")
-    if "restarts" in want and (status.get("restarts") or 0) < want["restarts"]:
-        out.append(f"restarts is {status.get('restarts')}")
+    for field in ("restarts", "crashes"):
+        if field in want and (status.get(field) or 0) < want[field]:
+            out.append(f"{field} is {status.get(field)}")
+    seen = [h.get("reason") for h in status.get("history", [])]
+    out += [f"history does not tell of {r}, but of {seen}" for r in want.get("history", []) if r not in seen]
+    others = [f"{a.get('reason')} {a.get('summary')} {a.get('against')}" for a in status.get("alternatives", [])]
+    out += [f"alternatives do not say {w!r}" for w in quoted(want.get("alternatives", []), others)]
+    out += [f"it says {w!r}" for w in want.get("unsaid", []) if w.lower() in str(status).lower()]
+    out += [f"there is evidence from {s}" for s in want.get("noSource", []) if any(e.get("source") == s for e in status.get("evidence", []))]
+    out += [f"{field} is set" for field in want.get("lacks", []) if status.get(field)]
     if "exitCode" in want and (status.get("lastCrash") or {}).get("exitCode") != want["exitCode"]:
         out.append(f"exitCode is {(status.get('lastCrash') or {}).get('exitCode')}")
     out += [f"{field} is not set" for field in want.get("has", []) if not status.get(field)]
@@ -87,3 +101,25 @@ def condition_problems(status):
     if diagnosed != ("False" if status.get("reason") == "Unknown" else "True"):
         out.append(f"condition Diagnosed is {diagnosed}")
     return out
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def next_restart_problem(rows, starts, step, now):
+    """Of the times that these versions of a row named for the next start, `nextRestarts` must have been kept within `within` seconds, and
+    the kubelet must never have started it earlier. It may be later: a busy node takes its time. What was said before restart `from` does
+    not count, since the node's longest back-off is not known yet."""
+    kept = set()
+    began = sorted(seconds(s) for s in starts)
+    for status in (r["status"] for r in rows if r.get("status", {}).get("nextRestartAt")):
+        if (status.get("restarts") or 0) < step["from"]:
+            continue
+        named, ended = seconds(status["nextRestartAt"]), seconds(status["lastCrash"]["finishedAt"])
+        start = next((s for s in began if s > ended), None)
+        if start is not None and start < named - 2:
+            return f"started {named - start:.0f} s before the time that nextRestartAt named"
+        if start is not None and start <= named + step["within"] and named < now:
+            kept.add(named)
+    return None if len(kept) >= step["nextRestarts"] else f"only {len(kept)} of {step['nextRestarts']} named starts were kept"

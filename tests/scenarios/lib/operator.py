@@ -5,6 +5,8 @@ import subprocess
 import threading
 import time
 
+from .expect import listed
+
 LABEL = "app.kubernetes.io/name=crash-diagnosis"
 SERIES = re.compile(r'^([a-z_]+)\{(.*)\} ([0-9.eE+-]+|NaN)$')
 PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -17,6 +19,37 @@ def parse(text):
         if m := SERIES.match(line):
             found.setdefault(m[1], []).append((dict(PAIR.findall(m[2])), float(m[3])))
     return found
+
+
+def series_of(series, name, namespace, want):
+    """The series of one row: with the labels of the contract."""
+    kind, workload = want["workload"].split("/")
+    labels = {"namespace": namespace, "workload_kind": kind, "workload": workload, "container": want["container"]}
+    return [(found, value) for found, value in series.get(name, []) if all(found.get(k) == v for k, v in labels.items())]
+
+
+def metric_problem(series, namespace, wants):
+    """The counters and gauges of the row, as the contract names them."""
+    for want in wants:
+        counted = [v for found, v in series_of(series, "crashdiagnosis_crashes_total", namespace, want)
+                   if found.get("cause") and found.get("reason") in listed(want["reason"])]
+        gauge = [v for _, v in series_of(series, "crashdiagnosis_crashing_pods", namespace, want)]
+        if want.get("state") == "Recovered":
+            if sum(gauge) != 0:
+                return f"metric crashdiagnosis_crashing_pods is {sum(gauge)} after recovery"
+        elif not counted or sum(counted) < 1:
+            return f"metric crashdiagnosis_crashes_total of {want['workload']} {want['container']} does not count {want['reason']}"
+        elif not want.get("gone") and sum(gauge) < 1:
+            return f"metric crashdiagnosis_crashing_pods of {want['workload']} {want['container']} is {sum(gauge)}"
+    return None
+
+
+def leftover(series, namespace, whose=True):
+    for name in ("crashdiagnosis_crashing_pods", "crashdiagnosis_affected_ratio"):
+        found = [f"{labels['workload_kind']}/{labels['workload']}" for labels, _ in series.get(name, []) if labels.get("namespace") == namespace]
+        if whose in found or (whose is True and found):
+            return f"metric {name} of {namespace} is still there"
+    return None
 
 
 class Metrics:

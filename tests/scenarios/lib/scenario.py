@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from . import bundle, expect
+from . import bundle, change, expect, operator
 from .api import ApiError
 
 DEADLINE = 45  # seconds from the apply to the right diagnosis, where the scenario says nothing else
@@ -64,14 +64,16 @@ class Run:
         self.got = "nothing"
 
     def prepare(self):
-        self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": {"scenario": self.s.name}}}, None)
+        annotations = {k: change.dated(v) for k, v in self.s.spec.get("namespaceAnnotations", {}).items()}
+        meta = {"name": self.namespace, "labels": {"scenario": self.s.name}, "annotations": annotations}
+        self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, None)
         self.started = time.time()
         self.apply("manifest.yaml")
 
     def apply(self, file):
         """Several tries only for what a new namespace lacks in its first moments: its default service account."""
         with open(os.path.join(self.s.folder, file), encoding="utf-8") as f:
-            objects = [o for o in yaml.safe_load_all(f) if o]
+            objects = [o for o in yaml.safe_load_all(change.dated(f.read())) if o]
         for obj in objects:
             obj["metadata"].setdefault("labels", {})["scenario"] = self.s.name
             if not self.api.resource(obj["apiVersion"], obj["kind"])[1]:
@@ -96,41 +98,20 @@ class Run:
     def step(self, step):
         if "expect" in step:
             self.expect_rows(step["expect"], step.get("deadline", DEADLINE))
-        elif "apply" in step:
-            self.apply(step["apply"])
-        elif "sleep" in step:
-            time.sleep(step["sleep"])
-        elif "wait" in step:
-            self.wait_available(step["wait"], step["available"])
-        elif "scale" in step:
-            api_version, kind, name = self.workload(step["scale"])
-            self.api.request("PATCH", self.api.path(api_version, kind, self.namespace, name), {"spec": {"replicas": step["replicas"]}}, "application/merge-patch+json")
-        elif "delete" in step:
-            api_version, kind, name = self.workload(step["delete"])
-            self.api.delete(api_version, kind, self.namespace, name, propagationPolicy="Foreground")
-        elif "deletePods" in step:
-            self.api.delete_all("v1", "Pod", self.namespace, step["deletePods"])
         elif "silent" in step:
             self.expect_silence(step["silent"])
         elif "absent" in step:
-            self.expect_absent(step.get("deadline", DEADLINE))
+            self.expect_absent(step["absent"], step.get("deadline", DEADLINE))
+        elif "nextRestarts" in step:
+            self.expect_next_restarts(step)
         else:
-            raise Failure(f"unknown step {step}")
+            self.change(step)
 
-    @staticmethod
-    def workload(text):
-        kind, name = text.split("/")
-        return {"Pod": "v1", "ReplicationController": "v1", "Job": "batch/v1", "CronJob": "batch/v1"}.get(kind, "apps/v1"), kind, name
-
-    def wait_available(self, text, count):
-        api_version, kind, name = self.workload(text)
-        until = time.time() + 60
-        while time.time() < until:
-            found = self.api.get(self.api.path(api_version, kind, self.namespace, name))
-            if found.get("status", {}).get("availableReplicas", 0) >= count and found["metadata"]["generation"] == found["status"].get("observedGeneration"):
-                return
-            time.sleep(0.3)
-        raise Failure(f"{text} did not get {count} available replicas")
+    def change(self, step):
+        try:
+            change.do(self, step)
+        except change.NotDone as e:
+            raise Failure(str(e)) from None
 
     # -- with an operator
 
@@ -159,7 +140,7 @@ class Run:
             self.measure(want, row, crashes_before)
         self.no_other_rows(wants)
         self.expect_events(wants)
-        if wrong := self.c.metrics.wait(lambda series: metric_problem(series, self.namespace, wants), SIDE_DEADLINE):
+        if wrong := self.c.metrics.wait(lambda series: operator.metric_problem(series, self.namespace, wants), SIDE_DEADLINE):
             raise Failure(wrong)
         if self.c.record:
             self.c.record(self, wants)
@@ -209,13 +190,21 @@ class Run:
         if self.c.record:
             self.c.record.healthy(self)
 
-    def expect_absent(self, deadline):
+    def expect_absent(self, whose, deadline):
+        """No rows (of one workload) are left, nor their gauges."""
         def check():
-            rows = self.state.rows(self.namespace)
-            return f"{rows[0]['metadata']['name']} is still there, {rows[0]['status'].get('state')}" if rows else None
+            rows = [r for r in self.state.rows(self.namespace) if whose is True or expect.workload(r) == whose]
+            return f"{rows[0]['metadata']['name']} is still there, {rows[0].get('status', {}).get('state')}" if rows else None
         if wrong := self.state.wait(check, time.time() + deadline):
             raise Failure(wrong)
-        if wrong := self.c.metrics.wait(lambda series: leftover(series, self.namespace), SIDE_DEADLINE):
+        if wrong := self.c.metrics.wait(lambda series: operator.leftover(series, self.namespace, whose), SIDE_DEADLINE):
+            raise Failure(wrong)
+
+    def expect_next_restarts(self, step):
+        """Each time that a row named as that of the next start is one at which the kubelet started the container."""
+        problem = lambda: expect.next_restart_problem(
+            [o for _, o in self.state.ever(self.namespace)], self.state.starts.get(self.namespace, set()), step, time.time())
+        if wrong := self.state.wait(problem, time.time() + step.get("deadline", DEADLINE)):
             raise Failure(wrong)
 
     def kubelet_problems(self):
@@ -233,7 +222,7 @@ class Run:
             elif "silent" in step:
                 time.sleep(step["silent"])
                 bundle.write(self.api, self.namespace, fresh(folder))
-            elif "absent" not in step:
+            elif "absent" not in step and "nextRestarts" not in step:
                 self.step(step)
         if wrong := self.kubelet_problems():
             raise Failure(wrong)
@@ -262,33 +251,3 @@ class Run:
 def fresh(folder):
     shutil.rmtree(folder, ignore_errors=True)
     return folder
-
-
-def series_of(series, name, namespace, want):
-    """The series of one row: with the labels of the contract."""
-    kind, workload = want["workload"].split("/")
-    labels = {"namespace": namespace, "workload_kind": kind, "workload": workload, "container": want["container"]}
-    return [(found, value) for found, value in series.get(name, []) if all(found.get(k) == v for k, v in labels.items())]
-
-
-def metric_problem(series, namespace, wants):
-    """The counters and gauges of the row, as the contract names them."""
-    for want in wants:
-        counted = [v for found, v in series_of(series, "crashdiagnosis_crashes_total", namespace, want)
-                   if found.get("cause") and found.get("reason") in expect.listed(want["reason"])]
-        gauge = [v for _, v in series_of(series, "crashdiagnosis_crashing_pods", namespace, want)]
-        if want.get("state") == "Recovered":
-            if sum(gauge) != 0:
-                return f"metric crashdiagnosis_crashing_pods is {sum(gauge)} after recovery"
-        elif not counted or sum(counted) < 1:
-            return f"metric crashdiagnosis_crashes_total of {want['workload']} {want['container']} does not count {want['reason']}"
-        elif not want.get("gone") and sum(gauge) < 1:
-            return f"metric crashdiagnosis_crashing_pods of {want['workload']} {want['container']} is {sum(gauge)}"
-    return None
-
-
-def leftover(series, namespace):
-    for name in ("crashdiagnosis_crashing_pods", "crashdiagnosis_affected_ratio"):
-        if any(labels.get("namespace") == namespace for labels, _ in series.get(name, [])):
-            return f"metric {name} of {namespace} is still there"
-    return None

@@ -41,6 +41,7 @@ class State:
         self.first_crash = {}  # (namespace, container) -> time
         self.diagnoses = {}    # (namespace, name) -> [(time, object or None)]
         self.kubelet = {}      # namespace -> set of texts from pod status and events
+        self.starts = {}       # namespace -> times at which containers started, RFC 3339
         self.watches = [Watch(api, "/api/v1/pods", self.pod), Watch(api, "/api/v1/events", self.event)]
         if diagnoses:
             self.watches.append(Watch(api, "/apis/crashdiagnosis.dev/v1alpha1/crashdiagnoses", self.diagnosis))
@@ -68,6 +69,8 @@ class State:
                 for state in (s.get("state", {}), s.get("lastState", {})):
                     for detail in state.values():
                         texts.update(str(v) for v in detail.values())
+                        if detail.get("startedAt"):
+                            self.starts.setdefault(ns, set()).add(detail["startedAt"])
                 if crash_shown(pod, s["name"]):
                     self.first_crash.setdefault((ns, s["name"]), now)
             self.changed.notify_all()

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{after, last_lines, log_blames, status_evidence};
-use crate::diagnose::facts::{ContainerKind, RestartPolicy, Terminated};
+use crate::diagnose::facts::Terminated;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
 
 /// Programs that put themselves into the background unless told otherwise, as they stand in a command.
@@ -33,13 +33,8 @@ static USAGE: LazyLock<Regex> = LazyLock::new(|| {
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
     let Some(crash) = case.crash().filter(|c| c.exit_code == 0 && c.reason != "OOMKilled") else { return Vec::new() };
-    let must_run = match case.container.kind {
-        ContainerKind::Regular => case.pod.restart_policy == RestartPolicy::Always,
-        ContainerKind::Sidecar => true,
-        ContainerKind::Init => false,
-    };
     // nginx, for one, exits 0 when a probe gets it killed.
-    if !must_run || stop::probe_kill(case).is_some() || stop::stop(case).is_some() {
+    if !case.pod.must_run(case.container) || stop::probe_kill(case).is_some() || stop::stop(case).is_some() {
         return Vec::new();
     }
     vec![finding(case, crash)]
@@ -111,6 +106,7 @@ fn reading(case: &Case) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose::facts::{ContainerKind, RestartPolicy};
     use crate::diagnose::testing::World;
 
     fn done() -> World {

@@ -78,6 +78,9 @@ fn pointer(case: &Case, crash: &Terminated, reason: Reason, meaning: &str) -> Fi
 fn quote_log(case: &Case, mut finding: Finding) -> Finding {
     match last_lines(case, 5) {
         Ok(lines) => finding.evidence.extend(lines.into_iter().map(|l| Evidence::new(Source::Log, l))),
+        Err(_) if case.pod.wants_no_logs() => {
+            finding.evidence.push(Evidence::new(Source::PodSpec, "crashdiagnosis.dev/no-logs: its log is not read"));
+        }
         Err(why) => finding.evidence.push(Evidence::new(Source::Log, why)),
     }
     finding
@@ -100,7 +103,12 @@ fn unknown(case: &Case, crash: &Terminated) -> Finding {
 
 fn next_steps(case: &Case, crash: &Terminated, finding: Finding, silent: bool) -> Finding {
     let (ns, pod, name) = (&case.pod.namespace, &case.pod.name, &case.container.name);
-    let finding = if silent {
+    let finding = if silent && case.crash_log().is_none() {
+        finding.advise_command(
+            "Read its log, where the reason most likely stands:",
+            format!("kubectl -n {ns} logs {pod} -c {name} --previous"),
+        )
+    } else if silent {
         let finding = finding.advise("It says nothing: raise its log level, look for a log file inside the image, or add `set -x` to its entrypoint script.");
         finding.advise_command(
             "Run it by hand with the same settings:",

@@ -55,11 +55,16 @@ pub fn asked_to_stop(case: &Case) -> Option<String> {
 
 /// The last lines of the log that say something, oldest first, with what is to be said where there are none.
 fn last_lines(case: &Case, most: usize) -> Result<Vec<String>, &'static str> {
-    let Some(log) = case.crash_log() else { return Err("its log could not be read") };
+    let Some(log) = case.crash_log() else { return Err(unread(case)) };
     let mut lines: Vec<String> =
         log.text.lines().rev().filter(|l| !l.trim().is_empty()).take(most).map(|l| words::cut(l, 300)).collect();
     lines.reverse();
     if lines.is_empty() { Err("it printed nothing") } else { Ok(lines) }
+}
+
+/// Why there is no log to quote.
+fn unread(case: &Case) -> &'static str {
+    if case.pod.wants_no_logs() { "its owner wants its log left unread" } else { "its log could not be read" }
 }
 
 /// Whether the log blames something for the end.

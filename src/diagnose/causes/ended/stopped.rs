@@ -18,9 +18,19 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     match stop::stop(case) {
+        Some(stop) if came_late(case, crash, &stop) => Vec::new(),
         Some(stop) => vec![stopped(case, crash, &stop)],
         None => lost(case, crash).into_iter().collect(),
     }
+}
+
+/// It had ended with a code of its own before anybody wanted it stopped: a crash loop that is deleted in the end.
+fn came_late(case: &Case, crash: &Terminated, stop: &stop::Stop) -> bool {
+    let own_exit = (1..=125).contains(&crash.exit_code) && stop.condition.is_none() && case.pod.reason.is_none();
+    let asked = case.pod.deleting.map(|d| d.as_second() - case.pod.grace_seconds);
+    let killing = stop.event.and_then(|e| e.last).map(jiff::Timestamp::as_second);
+    let Some(finished) = crash.finished.filter(|_| own_exit && asked.is_some()) else { return false };
+    [asked, killing].into_iter().flatten().all(|sign| sign > finished.as_second())
 }
 
 fn stopped(case: &Case, crash: &Terminated, stop: &stop::Stop) -> Finding {
@@ -104,6 +114,17 @@ mod tests {
         assert_eq!(found.reason, Reason::TerminatedBySignal);
         assert!(found.summary.contains("drain"), "{}", found.summary);
         assert!(found.evidence[0].detail.contains("Eviction API: evicting"));
+    }
+
+    #[test]
+    fn a_crash_before_the_deletion_is_a_crash() {
+        let deleted = |code: i32, asked: i64| {
+            let world = World::new().crashed(code, "Error", 11).with(|w| w.pod().deleting = Some(at(asked + 30)));
+            world.log("FATAL: port is not a number\n").diagnose().reason
+        };
+        assert_ne!(deleted(1, 12), Reason::TerminatedBySignal);
+        assert_eq!(deleted(1, 11), Reason::TerminatedBySignal);
+        assert_eq!(deleted(143, 12), Reason::TerminatedBySignal, "clocks differ");
     }
 
     #[test]

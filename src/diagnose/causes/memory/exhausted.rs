@@ -4,6 +4,7 @@
 //! stands. Exit codes of the runtimes: Node aborts (134; as PID 1 it ends with 139, since abort() of PID 1 ends as SIGSEGV),
 //! a JVM with `-XX:+ExitOnOutOfMemoryError` exits 3, with `-XX:+CrashOnOutOfMemoryError` 134.
 
+use super::pool::{self, Pool};
 use super::settings;
 use super::{limit, limit_evidence, status_evidence};
 use crate::diagnose::log::{Concept, Failure, Weight};
@@ -17,37 +18,20 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     if failure.is_none() && !exit_flag {
         return Vec::new();
     }
+    let pool = if exit_flag { pool::of("java") } else { failure.and_then(|f| pool::of(&f.quote)) };
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
-    let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
-    if let Some(f) = failure.filter(|f| is_graphics(&f.quote)) {
-        return vec![graphics(case, f, &after, basis)];
-    }
-    let heap = heap_words(case);
+    let heap = if pool.is_none_or(Pool::is_heap) { heap_words(case) } else { String::new() };
     let text = format!(
-        "Its own heap was full{after}{heap}: the runtime gave up (exit {}), the kernel did not kill it.",
+        "{} was full{after}{heap}: the runtime gave up (exit {}), the kernel did not kill it.",
+        pool.map_or("Its own heap", |p| p.what),
         crash.exit_code
     );
+    let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
     let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
     finding.evidence.extend(failure.map(quote));
     finding.evidence.extend(status_evidence(case));
     finding.evidence.extend(limit_evidence(case));
-    vec![advise(case, finding)]
-}
-
-/// The memory of a card, which is neither the container's nor the runtime's.
-fn is_graphics(quote: &str) -> bool {
-    let quote = quote.to_ascii_lowercase();
-    ["cuda", "hip out of memory", "hip error", "gpu memory", "vram"].iter().any(|w| quote.contains(w))
-}
-
-fn graphics(case: &Case, failure: &Failure, after: &str, basis: Basis) -> Finding {
-    let text = format!("The memory of its GPU was full{after}: {}.", failure.brief.trim_end_matches('.'));
-    let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
-    finding.evidence.push(quote(failure));
-    finding.evidence.extend(status_evidence(case));
-    finding
-        .advise("The container's memory limit plays no part: take a smaller or quantised model, a shorter context or batch, a larger card, or spread it over several.")
-        .advise("Look with nvidia-smi on the node whether another process holds part of the card (time slicing, a pod before this one that is still ending).")
+    vec![advise(case, pool, finding)]
 }
 
 fn quote(failure: &Failure) -> Evidence {
@@ -70,28 +54,31 @@ fn heap_words(case: &Case) -> String {
     }
 }
 
-fn advise(case: &Case, finding: Finding) -> Finding {
+fn advise(case: &Case, pool: Option<&'static Pool>, finding: Finding) -> Finding {
     let limit = limit(case);
-    let setting = settings::all(case, limit.unwrap_or_default()).into_iter().find(|s| s.bytes > 0);
+    let heap = pool.is_none_or(Pool::is_heap);
+    let setting = settings::all(case, limit.unwrap_or_default()).into_iter().find(|s| heap && s.bytes > 0);
     let first = match (setting, limit) {
         (Some(s), Some(l)) if s.bytes < l / 10 * 7 => {
-            format!("The limit has room for a larger heap: set {} ({} of it) in place of {}.", s.fitting(l), s.runtime.share(), s.words())
+            format!(
+                "The limit has room for a larger heap: set {} ({} of it) in place of {}.",
+                s.fitting(l),
+                s.runtime.share(),
+                s.words()
+            )
         }
         (Some(s), Some(l)) => format!(
             "The heap takes nearly all of the limit already ({} of {}): raise both together, the heap to three quarters of the limit.",
             words::bytes(s.bytes),
             words::bytes(l)
         ),
-        (_, Some(l)) => {
-            let part = (l / 4 * 3) >> 20;
-            format!("If the heap is smaller than three quarters of the memory limit, let it use what is there: --max-old-space-size={part} (Node.js), -Xmx{part}m or -XX:MaxRAMPercentage=75 (Java).")
-        }
         (Some(s), None) => format!("Allow a larger heap than {}, and set a memory limit a third above it.", s.words()),
-        (None, None) => "Allow a larger heap: --max-old-space-size (Node.js), -Xmx or -XX:MaxRAMPercentage (Java); and set a memory limit a third above it.".to_owned(),
+        (None, _) => pool.map_or_else(
+            || "Allow its runtime a larger heap, and keep the memory limit a third above it.".to_owned(),
+            |p| p.advice(limit),
+        ),
     };
-    finding
-        .advise(first)
-        .advise("Or find what fills it: a heap dump (-XX:+HeapDumpOnOutOfMemoryError, --heapsnapshot-near-heap-limit=1) names it.")
+    finding.advise(first).advise(pool.map_or("Or find what fills it: a heap dump names it.", Pool::search))
 }
 
 #[cfg(test)]
@@ -123,6 +110,40 @@ mod tests {
         assert_eq!(found.reason, Reason::RuntimeHeapExhausted);
         assert!(found.summary.contains("256Mi that -Xmx256m allows"), "{}", found.summary);
         assert!(world(1).examine(examine).is_empty());
+    }
+
+    #[test]
+    fn the_advice_is_for_the_runtime_and_the_pool_that_was_full() {
+        for (line, what, advice) in [
+            ("java.lang.OutOfMemoryError: Java heap space", "Its own heap was full", "-Xmx192m"),
+            ("java.lang.OutOfMemoryError: Metaspace", "(Metaspace) was full", "MaxMetaspaceSize"),
+            ("java.lang.OutOfMemoryError: Direct buffer memory", "direct buffers was full", "MaxDirectMemorySize"),
+            (
+                "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+                "Its own heap was full",
+                "--max-old-space-size=192",
+            ),
+            (
+                "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried to allocate 20480 bytes) in /var/www/html/index.php on line 3",
+                "PHP's memory_limit",
+                "Raise memory_limit",
+            ),
+            ("MemoryError: Unable to allocate 7.45 GiB for an array", "the system gives it", "ulimit -v"),
+            (
+                "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+                "The GPU's memory was full",
+                "smaller",
+            ),
+        ] {
+            let world = World::new()
+                .crashed(1, "Error", 60)
+                .log(&format!("{line}\n"))
+                .with(|w| w.container().resources.memory_limit = Some(256 << 20));
+            let found = world.diagnose();
+            assert_eq!(found.reason, Reason::RuntimeHeapExhausted, "{line}");
+            assert!(found.summary.contains(what), "{}", found.summary);
+            assert!(found.remediation[0].text.contains(advice), "{line}: {:?}", found.remediation);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod exhausted;
 pub mod heap;
 pub mod leak;
 pub mod oom;
+mod pool;
 mod settings;
 
 use crate::diagnose::facts::{RestartPolicy, Terminated};
@@ -53,7 +54,7 @@ fn raise(case: &Case, limit: u64) -> (String, Option<String>) {
         (raised(limit), "half as much again as now")
     };
     let to = words::quantity(to);
-    let watch = if case.pod.restart_policy == RestartPolicy::Never {
+    let watch = if case.pod.policy_of(case.container) == RestartPolicy::Never {
         "watch what it really needs while it runs".to_owned()
     } else {
         format!("watch what it really needs: kubectl -n {} top pod {} --containers", case.pod.namespace, case.pod.name)

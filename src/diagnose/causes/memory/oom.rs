@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{MI, limit, limit_evidence, raise, settings, status_evidence};
-use crate::diagnose::causes::ended::asked_to_stop;
+use crate::diagnose::causes::ended::{asked_to_stop, asks_to_stop};
 use crate::diagnose::facts::{Event, Terminated};
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
@@ -84,7 +84,7 @@ fn word<'a>(case: &Case<'a>) -> Option<Word<'a>> {
         return Some(Word::Kubelet(crash));
     }
     if stopped {
-        return None;
+        return limit(case).and_then(|_| child_of_probed(case)).map(Word::Child);
     }
     if crash.exit_code == 137
         && let Some(event) = node_oom(case, crash)
@@ -121,6 +121,23 @@ fn node_oom<'a>(case: &Case<'a>, crash: &Terminated) -> Option<&'a Event> {
 fn child_killed(case: &Case) -> Option<String> {
     let log = case.crash_log()?;
     log.text.lines().rev().take(40).find(|l| CHILD_KILLED.is_match(l)).map(|l| l.trim().chars().take(300).collect())
+}
+
+/// Workers that were killed at the limit, one after the other, make a container stop answering: the probe that kills it then
+/// saw only the consequence. Supervisors kill workers themselves, where these take too long: they say so just before.
+pub(in crate::diagnose::causes) fn child_of_probed(case: &Case) -> Option<String> {
+    const NEAR: usize = 4;
+    stop::probe_kill(case)?;
+    let lines: Vec<&str> = case.crash_log()?.text.lines().collect();
+    let end = lines.iter().position(|l| asks_to_stop(l)).unwrap_or(lines.len());
+    let own_doing = |l: &&str| {
+        let lower = l.to_ascii_lowercase();
+        ["timeout", "timed out", "harakiri", "too long"].iter().any(|w| lower.contains(w))
+    };
+    let killed =
+        |i: &usize| CHILD_KILLED.is_match(lines[*i]) && !lines[i.saturating_sub(NEAR)..=*i].iter().any(own_doing);
+    let last = (end.saturating_sub(40)..end).rfind(killed)?;
+    Some(words::cut(lines[last], 300))
 }
 
 fn of_limit(case: &Case) -> String {
@@ -183,8 +200,9 @@ fn kernel(case: &Case, event: &Event) -> Finding {
 fn child(case: &Case, line: &str) -> Finding {
     let confidence = if limit(case).is_some() { Confidence::Likely } else { Confidence::Possible };
     let text = format!(
-        "A process of the container was killed with SIGKILL, most likely at the memory limit{}.",
-        of_limit(case)
+        "A process of the container was killed with SIGKILL, most likely at the memory limit{}{}.",
+        of_limit(case),
+        if stop::probe_kill(case).is_some() { ", so that it did not answer its probe" } else { "" }
     );
     Finding::new(Reason::MemoryLimitExceeded, confidence, Basis::Inferred, text)
         .evidence(Evidence::new(Source::Log, line))

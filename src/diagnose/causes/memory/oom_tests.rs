@@ -71,3 +71,28 @@ fn a_sandbox_that_does_not_fit_into_the_limit() {
     assert_eq!((found.reason, found.confidence), (Reason::MemoryLimitExceeded, Confidence::Certain));
     assert!(found.remediation[0].text.contains("unit"), "{:?}", found.remediation);
 }
+
+#[test]
+fn workers_killed_one_after_the_other_make_a_probe_fail() {
+    let probed = |log: &str| {
+        limited(World::new().crashed(137, "Error", 200).log(log))
+            .with(|w| w.container().liveness = Some(crate::diagnose::facts::Probe { period: 10, timeout: 5, failure_threshold: 3, ..Default::default() }))
+            .event("Unhealthy", "Liveness probe failed: Get \"http://10.0.0.1:80/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)", 198)
+            .event("Killing", "Container app failed liveness probe, will be restarted", 199)
+            .diagnose()
+            .reason
+    };
+    for line in [
+        "DAMN ! worker 1 (pid: 12) died, killed by signal 9 :( trying respawn ...\nRespawned uWSGI worker 1 (new pid: 48)\n",
+        "[alert] 1#1: worker process 31 exited on signal 9\n[notice] start worker process 32\n",
+    ] {
+        assert_eq!(probed(line), Reason::MemoryLimitExceeded, "{line}");
+    }
+    for line in [
+        "[CRITICAL] WORKER TIMEOUT (pid:9)\n[ERROR] Worker (pid:9) was sent SIGKILL! Perhaps out of memory?\n",
+        "HARAKIRI ON WORKER 1 (pid: 12, try: 1)\nDAMN ! worker 1 (pid: 12) died, killed by signal 9 :( trying respawn ...\n",
+        "ready\nreceived SIGTERM, stopping\nchild 7 killed by signal 9\n",
+    ] {
+        assert_ne!(probed(line), Reason::MemoryLimitExceeded, "{line}");
+    }
+}

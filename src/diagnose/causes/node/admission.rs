@@ -62,7 +62,10 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         Some((_, _, _, advice)) => finding.advise(*advice),
         None => finding.advise(format!("Look at the node: kubectl describe node {node}.")),
     };
-    finding.root_cause = super::root(case, format!("it refused the pod: {reason}"));
+    // Where the pod asks for what no node gives, the node is not to blame.
+    if !matches!(wins, Reason::InvalidConfiguration | Reason::WrongArchitecture | Reason::PortConflict) {
+        finding.root_cause = super::root(case, format!("it refused the pod: {reason}"));
+    }
     vec![finding.advise("A refused pod is never tried again: its controller makes a new one; a bare pod must be made anew. The failed one can be deleted.")]
 }
 
@@ -107,7 +110,9 @@ mod tests {
             let found = refused(reason, message).diagnose();
             assert_eq!(found.reason, wins, "{reason}");
             assert!(found.summary.contains("refused the pod") && found.summary.contains(reason), "{}", found.summary);
-            assert_eq!(found.root_cause.map(|r| r.kind).as_deref(), Some("Node"));
+            let of_pod =
+                matches!(wins, Reason::InvalidConfiguration | Reason::PortConflict | Reason::WrongArchitecture);
+            assert_eq!(found.root_cause.is_none(), of_pod, "{reason}: {:?}", found.root_cause);
         }
         let unknown = refused("SomethingNew", "no").diagnose();
         assert_eq!((unknown.reason, unknown.confidence), (Reason::NodeFault, Confidence::Possible));

@@ -16,7 +16,8 @@ use crate::diagnose::{Case, Cause, Diagnosis, Reason, RootCause};
 /// The label by which the pods of one revision are told from others, by the controller's kind.
 const REVISION_LABELS: &[&str] = &["pod-template-hash", "controller-revision-hash"];
 
-/// The pods of the same revision, where a comparison with them may tell; the node, where the diagnosis is about one.
+/// The pods of the same revision, where a comparison with them may tell; the node, where the diagnosis is about one, and what
+/// else is on it, where the sandbox fails.
 pub(in crate::diagnose) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let mut wants = Vec::new();
     let about_node = diagnosis.cause() == Cause::NodeIssue
@@ -35,6 +36,10 @@ pub(in crate::diagnose) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want
             let labels = BTreeMap::from([label]);
             wants.push(Want::Labelled { kind: "Pod", namespace, labels });
         }
+    }
+    // The network plugin's own pod is on the same node.
+    if let Some(node) = case.pod.node.clone().filter(|_| diagnosis.reason == Reason::SandboxFailed) {
+        wants.push(Want::OnNode { node });
     }
     if let Some(name) = case.pod.node.clone().filter(|n| about_node && case.cluster.node(n).is_none()) {
         wants.push(Want::Object { kind: "Node", namespace: String::new(), name });

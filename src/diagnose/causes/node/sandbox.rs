@@ -11,7 +11,7 @@ use regex::Regex;
 
 use crate::diagnose::facts::Pod;
 use crate::diagnose::stated::{self, Said};
-use crate::diagnose::words::cut;
+use crate::diagnose::words::{self, cut};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, RootCause, Source};
 
 /// Events of the kubelet about the sandbox.
@@ -36,6 +36,8 @@ const SHAPES: &[(&[&str], &str, &str, Blame)] = &[
     (&["failed to find runtime handler"], "the node's container runtime does not know the RuntimeClass's handler", "Install the handler on the node, correct runtimeClassName, or give the RuntimeClass a nodeSelector for nodes that have it.", Spec),
     (&["runtimehandler", "not supported"], "the node's container runtime does not know the RuntimeClass's handler", "Install the handler on the node, or correct runtimeClassName.", Spec),
     (&["runtimeclass", "not found"], "the pod's RuntimeClass does not exist", "Create the RuntimeClass, or correct runtimeClassName.", Spec),
+    (&["/proc/sys/", "no such file"], "the node's kernel does not have a sysctl that the pod sets", "Correct securityContext.sysctls, load the kernel module that brings the setting, or use nodes whose kernel has it.", Spec),
+    (&["blocked by policy"], "the policy of the pod's sandbox (its guest's agent) does not allow what the runtime asks for", "Make the policy anew, for this pod and for the versions of kubelet and runtime on the nodes.", Spec),
     (&["sysctl"], "a sysctl of the pod cannot be set on this node", "Allow it in the kubelet (--allowed-unsafe-sysctls), or take it out of securityContext.sysctls.", Spec),
     (&["no ip addresses available"], "the network plugin has no address left in the node's range", "Free leaked allocations (/var/lib/cni/networks on the node after crashes), enlarge the node's range, or run fewer pods there.", Node),
     (&["failed to allocate for range"], "the network plugin cannot allocate an address in the node's range", "Free leaked allocations (/var/lib/cni/networks on the node after crashes), enlarge the node's range, or run fewer pods there.", Node),
@@ -106,12 +108,14 @@ fn shape(text: &str) -> Option<&'static Shape> {
 fn inner(text: &str) -> &str {
     let rest = text.rsplit_once(" desc = ").map_or(text, |(_, rest)| rest);
     let rest = rest.rsplit_once("failed (add): ").map_or(rest, |(_, rest)| rest);
-    rest.rsplit_once("\" network: ").map_or(rest, |(_, rest)| rest).trim()
+    let rest = rest.rsplit_once("\" network: ").map_or(rest, |(_, rest)| rest).trim();
+    let shim = "failed to create containerd task: ";
+    rest.find(shim).map_or(rest, |i| stated::innermost(&rest[i + shim.len()..]).trim_matches('"'))
 }
 
 fn finding(case: &Case, said: &Said) -> Finding {
     let shape = shape(said.text);
-    let quote = cut(inner(said.text), 200);
+    let quote = cut(&words::short_ids(inner(said.text)), 200);
     let node = case.pod.node.as_deref().map_or_else(String::new, |n| format!(" on node {n}"));
     let means = shape.map_or_else(|| quote.clone(), |s| format!("{} ({quote})", s.1));
     let text = format!(
@@ -222,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_pod_itself_asks_for_is_not_the_nodes_fault() {
+        let runc = "failed to start sandbox \"1\": failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ";
+        for (text, words) in [
+            (format!("{runc}open /proc/sys/net/x: no such file or directory: unknown"), "(open /proc/sys/net/x: no such file or directory)"),
+            ("failed to create containerd task: failed to create shim task: \"CreateContainerRequest is blocked by policy: x\"".into(), "(CreateContainerRequest is blocked by policy: x)"),
+        ] {
+            let found = sandbox(&text).diagnose();
+            assert_eq!((found.reason, found.root_cause), (Reason::SandboxFailed, None), "{text}");
+            assert!(found.summary.contains(words), "{}", found.summary);
+        }
+    }
+
+    #[test]
     fn unknown_words_are_quoted() {
         let found = sandbox("the frobnicator refused").diagnose();
         assert_eq!((found.reason, found.confidence), (Reason::SandboxFailed, Confidence::Likely));
@@ -262,5 +279,18 @@ mod tests {
                 });
         let root = world.diagnose().root_cause.expect("a root cause");
         assert_eq!((root.kind.as_str(), root.name.as_str()), ("Pod", "calico-node-x7"));
+    }
+
+    #[test]
+    fn what_else_is_on_the_node_is_asked_for_once() {
+        let asks = |world: &World| {
+            let case = world.case();
+            let wants = crate::diagnose::wants::wants(&case, &crate::diagnose::diagnose(&case));
+            wants.iter().any(|w| w.key() == "Pod@node/node-1")
+        };
+        let world = sandbox(r#"plugin type="calico" failed (add): timeout"#);
+        assert!(asks(&world));
+        assert!(!asks(&world.with(|w| w.cluster.listed.push("Pod@node/node-1".into()))));
+        assert!(!asks(&World::new().crashed(1, "Error", 2)));
     }
 }

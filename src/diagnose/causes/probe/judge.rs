@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::throttle::throttled;
 use super::{Killed, advice, misconfigured};
+use crate::diagnose::facts::ProbeAction;
 use crate::diagnose::stop::ProbeKind;
 use crate::diagnose::{Basis, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -135,6 +136,7 @@ fn strict_in_start(kill: &Killed) -> Option<Finding> {
 fn strict(kill: &Killed) -> Finding {
     let because = match kill.dependency() {
         Some(_) => ": its health answer depends on another service, which a restart of this one does not mend",
+        None if by_agent(kill) => ": in a mesh the sidecar gives that answer for the program",
         None => "; the program runs and answers, so a restart may mend nothing",
     };
     let text = format!(
@@ -152,10 +154,25 @@ fn strict(kill: &Killed) -> Finding {
     } else {
         finding
     };
-    let finding = finding
+    let finding = by_mesh(kill, finding)
         .advise("Let the liveness probe ask an endpoint that only tells whether the process itself works (as /livez, /health/liveness), and leave checks of databases and other services to the readiness probe.")
         .but("if the program really is broken when it answers so, the probe is right");
     last_line(kill, finding)
+}
+
+/// In a mesh the probe may be rewritten: the sidecar's agent is asked (`/app-health/CONTAINER/livez`), which asks the program in turn.
+fn by_agent(kill: &Killed) -> bool {
+    kill.failure == Failure::Status(500)
+        && matches!(&kill.probe.action, ProbeAction::Http { path, .. } if path.starts_with("/app-health/"))
+}
+
+fn by_mesh(kill: &Killed, finding: Finding) -> Finding {
+    if !by_agent(kill) {
+        return finding;
+    }
+    finding
+        .advise("Read the log of the mesh's sidecar: its agent answers this probe for the program, and says 500 as well where it cannot reach it (asked at localhost while the program listens on the pod's address only, or not up yet).")
+        .but("the answer may be the sidecar's own, of a program that it cannot reach")
 }
 
 /// It was up, and then failed its probe.

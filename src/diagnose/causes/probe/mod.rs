@@ -119,6 +119,9 @@ impl Killed<'_> {
             LibraryMissing,
             BadData,
         ];
+        if crate::diagnose::causes::memory::oom::child_of_probed(self.case).is_some() {
+            return true;
+        }
         // What is said after the kill's SIGTERM is its consequence.
         let before = |line: usize| self.course.stop.is_none_or(|stop| line < stop);
         self.case.log().failures.iter().filter(|f| before(f.line)).any(|f| {

@@ -18,6 +18,7 @@ pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
         Concept::DiskFull => Reason::DiskFull,
         Concept::AddressInUse => Reason::PortConflict,
         Concept::EnvMissing => environment(case, failure),
+        Concept::BadConfig if is_source(case, failure) => Reason::UnhandledException,
         Concept::BadConfig => Reason::InvalidConfiguration,
         Concept::BadArguments => Reason::InvalidArguments,
         Concept::ModuleMissing => module_missing(case, failure),
@@ -51,6 +52,23 @@ fn environment(case: &Case, failure: &Failure) -> Reason {
 /// SIGBUS: memory that is mapped and cannot be had, which is not the bug that a SIGSEGV is.
 fn is_bus_error(failure: &Failure) -> bool {
     mentions(failure, &["signal 7", "signal: 7", "sigbus", "bus error"])
+}
+
+/// The language's own parser refuses the program's source: `SyntaxError` of Python and JavaScript, `Parse error` of PHP. A file that
+/// configures (a mounted one, or one called so) and JSON are configuration all the same.
+fn is_source(case: &Case, failure: &Failure) -> bool {
+    let parser = ["SyntaxError: ", "IndentationError: ", "TabError: ", "PHP Parse error", "Parse error: syntax error"];
+    if !parser.iter().any(|w| failure.quote.contains(w)) || mentions(failure, &["json", "config", "unexpected end of"])
+    {
+        return false;
+    }
+    let file = case.crash_log().and_then(|l| super::frame::newest(&l.text));
+    file.is_none_or(|f| !mentions_config(&f) && place::of(case, &f) != Place::Config)
+}
+
+fn mentions_config(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["conf", "settings"].iter().any(|w| path.contains(w))
 }
 
 fn mentions(failure: &Failure, words: &[&str]) -> bool {
@@ -148,7 +166,12 @@ fn file_permission(case: &Case, failure: &Failure) -> Reason {
                 "queue directory",
             ],
         );
-        let volume = case.container.mounts.iter().any(|m| place::kind_of(case, m) == Place::Volume);
+        let mut volumes = case.container.mounts.iter().filter(|m| place::kind_of(case, m) == Place::Volume).peekable();
+        let volume = volumes.peek().is_some();
+        // No user may write there.
+        if data && volume && volumes.all(|m| m.read_only) {
+            return Reason::ReadOnlyFilesystem;
+        }
         return if data && volume { Reason::VolumePermissionDenied } else { Reason::PermissionDenied };
     };
     if place::extension(path) == "sock"

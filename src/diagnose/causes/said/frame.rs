@@ -61,6 +61,14 @@ const FOREIGN: &[&str] = &[
 static READ: LazyLock<Vec<(Regex, bool)>> =
     LazyLock::new(|| SHAPES.iter().filter_map(|s| Some((Regex::new(s.regex).ok()?, s.innermost_last))).collect());
 
+/// The file of the newest frame or parser message, its own or not.
+pub(super) fn newest(log: &str) -> Option<String> {
+    log.lines()
+        .rev()
+        .take(60)
+        .find_map(|line| READ.iter().find_map(|(regex, _)| Some(regex.captures(line)?.get(1)?.as_str().to_owned())))
+}
+
 /// `app/server.py:12`, as the trace names it; `None` where there is no trace, or none of the program's own frames in it.
 pub(super) fn own(log: &str) -> Option<String> {
     let lines: Vec<&str> = log.lines().rev().take(400).collect();

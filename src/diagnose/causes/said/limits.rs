@@ -19,7 +19,7 @@ fn words(_case: &Case, failure: &Failure) -> Told {
         return told.advise("Set vm.max_map_count to at least 262144 on the node (sysctl -w vm.max_map_count=262144, or a privileged init container).");
     }
     if quote.contains("file") || quote.contains("emfile") || quote.contains("enfile") {
-        return told.advise("Raise the limit of open files of the container runtime's service (LimitNOFILE), or find the leak of descriptors (ls /proc/1/fd).");
+        return told.advise("Raise the limit of open files of the container runtime's service (LimitNOFILE), or find the leak of descriptors (ls /proc/1/fd). A program that fails so at its very start may lack an inotify instance: fs.inotify.max_user_instances of the node counts over all its containers.");
     }
     told.advise("Compare the number of threads with the kubelet's podPidsLimit and the node's kernel.pid_max; find what starts them without end.")
 }

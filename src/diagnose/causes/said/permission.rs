@@ -11,8 +11,10 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 
 fn words(case: &Case, failure: &Failure) -> Told {
     let quote = failure.quote.to_ascii_lowercase();
-    let told = security(case, Told::new(format!("{} ({})", what(failure, &quote), said(failure))));
-    if is_bind(&quote) {
+    let binds = is_bind(&quote) || failure.subject.is_none() && binds_in_trace(case);
+    let what = what(failure, &quote, binds);
+    let told = security(case, Told::new(format!("{what} ({})", said(failure))));
+    if binds {
         return told
             .advise("Ports below 1024 need root or NET_BIND_SERVICE: let it listen on a port above (8080), and leave 80 or 443 to the Service.")
             .advise("Or add the capability: securityContext.capabilities.add: [NET_BIND_SERVICE].");
@@ -65,9 +67,15 @@ fn is_bind(quote: &str) -> bool {
         .any(|w| quote.contains(w))
 }
 
+/// The exception names no path, and its trace ends in a call that binds a socket.
+fn binds_in_trace(case: &Case) -> bool {
+    const CALLS: &[&str] = &["socket.bind(", "server_bind", ".Net.bind", "Socket.bind", "sock.bind("];
+    case.crash_log().is_some_and(|l| l.text.lines().rev().take(8).any(|line| CALLS.iter().any(|c| line.contains(c))))
+}
+
 /// What it may not do, as far as the words tell.
-fn what(failure: &Failure, quote: &str) -> String {
-    if is_bind(quote) {
+fn what(failure: &Failure, quote: &str, binds: bool) -> String {
+    if binds {
         return "it may not listen on the port that it wants".to_owned();
     }
     if quote.contains("as root") {

@@ -40,6 +40,12 @@ fn words(case: &Case, failure: &Failure) -> Told {
             told
         };
     }
+    if let Some(mount) = case.container.mounts.iter().find(|m| m.read_only && place::kind_of(case, m) == Place::Volume)
+    {
+        return told
+            .evidence(Source::PodSpec, place::describe(case, mount))
+            .advise(format!("Mount {} without readOnly: the program keeps its data there.", mount.path));
+    }
     told.but("readOnlyRootFilesystem is not set")
         .advise("Look whether the node's disk went read-only after an error (dmesg), or mount a writable volume there.")
 }

@@ -89,6 +89,66 @@ fn an_indented_traceback_is_read_to_its_end() {
 }
 
 #[test]
+fn source_that_does_not_parse_is_a_bug_and_a_file_of_settings_is_configuration() {
+    let python = |file: &str| {
+        format!(
+            "Traceback (most recent call last):\n  File \"/usr/lib/a.py\", line 3, in <module>\n    run()\n  File \"{file}\", line 12\n    def f(:\n          ^\nSyntaxError: invalid syntax\n"
+        )
+    };
+    assert_eq!(reason(&python("/app/views.py")), Reason::UnhandledException);
+    assert_eq!(reason(&python("/etc/jupyterhub/jupyterhub_config.py")), Reason::InvalidConfiguration);
+    let php = "PHP Parse error:  syntax error, unexpected token \"}\" in /var/www/html/index.php on line 9\n";
+    assert_eq!(reason(php), Reason::UnhandledException);
+    let json = "SyntaxError: Unexpected token } in JSON at position 81\n    at JSON.parse (<anonymous>)\n";
+    assert_eq!(reason(json), Reason::InvalidConfiguration);
+}
+
+#[test]
+fn an_error_line_before_a_good_end_is_no_crash_of_its_own() {
+    let end = |code: i32, reason: &str| {
+        World::new().crashed(code, reason, 2).log("sh: invalid number '$'\n").diagnose().reason
+    };
+    assert_eq!(end(0, "Completed"), Reason::CompletedUnexpectedly);
+    assert_eq!(end(2, "Error"), Reason::UnhandledException);
+}
+
+#[test]
+fn a_store_below_a_read_only_mount_cannot_be_opened_by_any_user() {
+    let world = |read_only: bool| {
+        World::new().crashed(1, "Error", 2).log("sqlite3.OperationalError: unable to open database file\n").with(|w| {
+            let mount = crate::diagnose::facts::Mount {
+                volume: "data".into(),
+                path: "/data".into(),
+                read_only,
+                ..Default::default()
+            };
+            w.container().mounts.push(mount);
+        })
+    };
+    assert_eq!(world(false).diagnose().reason, Reason::VolumePermissionDenied);
+    let found = world(true).diagnose();
+    assert_eq!(found.reason, Reason::ReadOnlyFilesystem);
+    assert!(found.remediation[0].text.contains("Mount /data without readOnly"), "{:?}", found.remediation);
+}
+
+#[test]
+fn a_bare_permission_error_below_a_bind_is_about_the_port() {
+    let log = "Traceback (most recent call last):\n  File \"/app/m.py\", line 2, in <module>\n  File \"/usr/lib/python3.11/socketserver.py\", line 472, in server_bind\n    self.socket.bind(self.server_address)\nPermissionError: [Errno 13] Permission denied\n";
+    let world = World::new().crashed(1, "Error", 2).log(log);
+    assert_eq!(world.diagnose().reason, Reason::PermissionDenied);
+    assert!(world.diagnose().summary.contains("listen on the port"), "{}", world.diagnose().summary);
+    assert!(advice(&world).contains("NET_BIND_SERVICE"));
+}
+
+#[test]
+fn a_missing_setting_is_a_variable_without_a_traceback_too() {
+    let log = "pydantic_core._pydantic_core.ValidationError: 1 validation error for AppSettings\ndatabase_url\n  Field required [type=missing, input_value={}, input_type=dict]\n";
+    let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+    assert_eq!(found.reason, Reason::MissingEnvironmentVariable);
+    assert!(found.summary.contains("DATABASE_URL"), "{}", found.summary);
+}
+
+#[test]
 fn a_traceback_that_points_above_hands_over() {
     let log = "ERROR [core.py:396] ValueError: 16 GiB KV cache is needed. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`.\nTraceback (most recent call last):\n  File \"/a.py\", line 3, in wait\n    raise RuntimeError(\nRuntimeError: Engine core initialization failed. See root cause above.\n";
     let found = World::new().crashed(1, "Error", 2).log(log).diagnose();

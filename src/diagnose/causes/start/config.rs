@@ -5,14 +5,16 @@
 //! `configmap references non-existent config key: k`, `references non-existent secret key: k`. A passing
 //! `failed to sync configmap cache` is neither (kubelet-facts): healthy pods show it while many start at once.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use crate::diagnose::facts::{ConfigObject, KeyedSource, PodVolume, VolumeSource};
 use crate::diagnose::stated::{self, Said};
+use crate::diagnose::wants::Want;
 use crate::diagnose::words::cut;
-use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, RootCause, Source, near};
+use crate::diagnose::{Basis, Case, Confidence, Diagnosis, Evidence, Finding, Reason, RootCause, Source, near};
 
 /// What is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +172,21 @@ fn advise(case: &Case, missing: &Missing, finding: Finding) -> Finding {
     )
 }
 
+/// What the namespace has instead: the names of its ConfigMaps, or the keys of the one that lacks the key. Never of Secrets.
+pub(in crate::diagnose) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
+    let namespace = case.pod.namespace.clone();
+    let Some(root) = diagnosis.root_cause.as_ref().filter(|r| r.kind == "ConfigMap" && r.namespace == namespace) else {
+        return Vec::new();
+    };
+    match diagnosis.reason {
+        Reason::ConfigMapNotFound => vec![Want::Labelled { kind: "ConfigMap", namespace, labels: BTreeMap::new() }],
+        Reason::ConfigKeyNotFound if case.cluster.config("ConfigMap", &namespace, &root.name).is_none() => {
+            vec![Want::Object { kind: "ConfigMap", namespace, name: root.name.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Names like it in the namespace.
 fn similar(case: &Case, kind: &str, name: &str) -> String {
     let of_kind = |c: &&ConfigObject| c.kind == kind && c.namespace == case.pod.namespace;
@@ -247,6 +264,18 @@ mod tests {
         assert!(
             World::new().waiting("ContainerCreating", "").event("FailedMount", message, 1).examine(examine).is_empty()
         );
+    }
+
+    #[test]
+    fn the_namespace_is_asked_for_what_may_be_meant_but_never_for_secrets() {
+        let asked = |message: &str| {
+            let w = World::new().waiting("CreateContainerConfigError", message);
+            wants(&w.case(), &w.diagnose()).iter().map(Want::key).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(r#"configmap "app-confg" not found"#), ["ConfigMap/shop"]);
+        assert_eq!(asked("couldn't find key HOST in ConfigMap shop/app-config"), ["ConfigMap/shop/app-config"]);
+        assert!(asked(r#"secret "db" not found"#).is_empty());
+        assert!(asked("couldn't find key password in Secret shop/db").is_empty());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{image, mount, shapes};
+use crate::diagnose::facts::State;
 use crate::diagnose::stated::{self, Said};
-use crate::diagnose::words::cut;
+use crate::diagnose::words::{self, cut};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source};
 
 /// What stands between quotes after `exec:`, or the path of `stat`/`mkdir`/`mounting ... at`.
@@ -60,7 +61,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 fn read(case: &Case, said: &Said) -> Option<Finding> {
-    let shape = shapes::of(said.text)?;
+    let shape = shapes::of(said.text, is_by_kubelet(case))?;
     let subject = subject(said.text);
     if let Some((path, over)) =
         subject.filter(|_| shape.reason == Reason::EntrypointNotFound).and_then(|s| Some((s, mount::hiding(case, s)?)))
@@ -72,11 +73,18 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
         Some(n) => shape.means.replace("{}", n),
         None => shape.means.replace(" {}", "").replace("{} ", ""),
     };
+    let means = means.replace("{why}", &cut(stated::innermost(said.text), 160));
     // `command: ["python3 app.py"]` asks for a program with a blank in its name.
     let one_string =
         shape.reason == Reason::EntrypointNotFound && subject.is_some_and(|s| s.trim().contains(char::is_whitespace));
-    let hint =
-        if one_string { ": a program, its arguments and the blanks between them are given as one word" } else { "" };
+    let flag = shape.reason == Reason::EntrypointNotFound
+        && case.container.command.is_empty()
+        && subject.is_some_and(|s| s.starts_with('-'));
+    let hint = match (one_string, flag) {
+        (true, _) => ": a program, its arguments and the blanks between them are given as one word",
+        (_, true) => ": it is an argument, and the image has no entrypoint that it could go to",
+        _ => "",
+    };
     let mut finding = Finding::new(
         shape.reason,
         shape.confidence,
@@ -85,15 +93,34 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     )
     .advise(match subject.filter(|_| one_string) {
         Some(s) => split(s),
+        None if flag => "Say what is to be run: set command (args are only appended to it, or to the image's ENTRYPOINT, which this image has none of).".to_owned(),
         None => shape.advice.replace("{}", named.as_deref().unwrap_or("it")),
     });
     if shape.reason == Reason::MountPathConflict {
         finding = mount::explain(case, subject, finding);
     }
+    if shape.reason == Reason::MemoryLimitExceeded {
+        finding = with_limit(case, finding);
+    }
     if let Some(spec) = command_evidence(case, shape.reason) {
         finding = finding.evidence(spec);
     }
     Some(finding)
+}
+
+/// CreateContainerConfigError: the kubelet has not asked the runtime yet.
+fn is_by_kubelet(case: &Case) -> bool {
+    matches!(&case.container.status.state, State::Waiting { reason, .. } if reason == "CreateContainerConfigError")
+}
+
+/// The limit in question; one below a KiB is a slip of the unit (`512m` is half a byte).
+fn with_limit(case: &Case, finding: Finding) -> Finding {
+    let Some(limit) = case.container.resources.memory_limit else { return finding };
+    let finding = finding.evidence(Evidence::new(Source::PodSpec, format!("limits.memory: {}", words::bytes(limit))));
+    if limit >= 1024 {
+        return finding;
+    }
+    finding.advise("The unit is wrong: m means thousandths and no unit means bytes; mebibytes are written Mi (512Mi).")
 }
 
 /// How a command line in one string is to be written.
@@ -135,151 +162,13 @@ fn fallback(case: &Case, said: &[Said]) -> Vec<Finding> {
         Reason::RuntimeFailure,
         Confidence::Possible,
         Basis::Stated,
-        format!("{} cannot start: the container runtime says: {}", case.container.name, cut(innermost(s.text), 200)),
+        format!(
+            "{} cannot start: the container runtime says: {}",
+            case.container.name,
+            cut(stated::innermost(s.text), 200)
+        ),
     )
     .evidence(s.evidence())
     .advise("Read the runtime's message: it names the step that failed. The runtime's log on the node has more.");
     vec![finding]
-}
-
-/// What is left of a runtime's message without the frames that wrap every one of them.
-fn innermost(text: &str) -> &str {
-    const FRAMES: &[&str] = &[
-        "unable to start container process: ",
-        "starting container process caused: ",
-        "OCI runtime create failed: ",
-        "failed to create shim task: ",
-        "container create failed: ",
-        "desc = ",
-    ];
-    FRAMES
-        .iter()
-        .find_map(|f| text.rfind(f).map(|i| &text[i + f.len()..]))
-        .unwrap_or(text)
-        .trim_end_matches(": unknown")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnose::testing::World;
-
-    fn start_error(message: &str) -> World {
-        let mut w = World::new().crashed(128, "StartError", 0);
-        let last = w.container().status.last.as_mut().expect("crashed");
-        last.started = None;
-        last.message = message.into();
-        w
-    }
-
-    #[test]
-    fn start_errors_are_read_in_the_words_of_every_runtime() {
-        let cases = [
-            (
-                r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "wge": executable file not found in $PATH"#,
-                Reason::EntrypointNotFound,
-                "wge",
-            ),
-            (
-                r#"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/app/server": stat /app/server: no such file or directory: unknown"#,
-                Reason::EntrypointNotFound,
-                "/app/server",
-            ),
-            (
-                r#"OCI runtime create failed: container_linux.go:370: starting container process caused: exec: "/app/run.sh": permission denied: unknown"#,
-                Reason::EntrypointNotExecutable,
-                "/app/run.sh",
-            ),
-            (
-                r#"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/var/lib/kubelet/pods/x/volumes/kubernetes.io~configmap/v" to rootfs at "/etc/nginx/nginx.conf": mount /var/lib/kubelet/pods/x/v:/etc/nginx/nginx.conf: not a directory"#,
-                Reason::MountPathConflict,
-                "/etc/nginx/nginx.conf",
-            ),
-            (
-                r"failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: mkdir /bin/sh: not a directory",
-                Reason::InvalidConfiguration,
-                "/bin/sh",
-            ),
-            (
-                r"OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown",
-                Reason::MemoryLimitExceeded,
-                "memory limit",
-            ),
-            (
-                r"OCI runtime create failed: runc create failed: unable to start container process: exec /app: exec format error",
-                Reason::WrongArchitecture,
-                "/app",
-            ),
-            (
-                r"crun: executable file `frob` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found",
-                Reason::EntrypointNotFound,
-                "not exist",
-            ),
-        ];
-        for (message, reason, word) in cases {
-            let w = start_error(message);
-            let found = w.examine(examine);
-            assert_eq!(found.first().map(|f| f.reason), Some(reason), "{message}");
-            assert!(found[0].summary.contains(word) || reason == Reason::EntrypointNotFound, "{}", found[0].summary);
-            assert!(found[0].evidence.iter().any(|e| e.detail.contains(&message[..60])), "the message is quoted");
-        }
-    }
-
-    #[test]
-    fn words_that_only_look_like_those_of_a_program() {
-        for (message, reason) in [
-            (
-                "unable to start container process: error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory: unknown",
-                Reason::RuntimeFailure,
-            ),
-            (
-                "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/x/log.json: no such file or directory): runc did not terminate successfully: exit status 127: unknown",
-                Reason::RuntimeFailure,
-            ),
-            ("failed to start shim: mkdir /run/containerd/x: read-only file system: unknown", Reason::NodeFault),
-            (
-                r#"container_linux.go:349: starting container process caused "exec: \"/entrypoint.sh\": permission denied": unknown"#,
-                Reason::EntrypointNotExecutable,
-            ),
-            ("invalid capability: unknown capability to add: CAP_NET_ADMIN", Reason::InvalidConfiguration),
-        ] {
-            let found = start_error(message).examine(examine);
-            assert_eq!(found.first().map(|f| f.reason), Some(reason), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_command_line_in_one_string_is_split_in_the_advice() {
-        let found =
-            start_error(r#"exec: "python3 app.py": executable file not found in $PATH: unknown"#).examine(examine);
-        assert_eq!(
-            found[0].remediation[0].text,
-            "Write every word as an element of its own: command: [\"python3\", \"app.py\"]."
-        );
-    }
-
-    #[test]
-    fn a_container_that_ran_is_not_a_start_error() {
-        let w = World::new().crashed(1, "Error", 5).event("Failed", "Error: exec: \"x\": permission denied", 1);
-        assert!(w.examine(examine).is_empty());
-    }
-
-    #[test]
-    fn a_hanging_runtime_is_named() {
-        let w = World::new().waiting(
-            "CreateContainerError",
-            r#"failed to reserve container name "app_web-1_shop_0": name "app_web-1_shop_0" is reserved for "0c1d""#,
-        );
-        assert_eq!(w.examine(examine)[0].reason, Reason::RuntimeFailure);
-        let w = World::new().waiting("CreateContainerError", "context deadline exceeded");
-        assert_eq!(w.examine(examine)[0].reason, Reason::RuntimeFailure);
-    }
-
-    #[test]
-    fn unknown_words_are_quoted_and_not_called_certain() {
-        let w = World::new().waiting("RunContainerError", "the frobnicator refused");
-        let found = w.examine(examine);
-        assert_eq!((found[0].reason, found[0].confidence), (Reason::RuntimeFailure, Confidence::Possible));
-        assert!(found[0].summary.contains("frobnicator"));
-    }
 }

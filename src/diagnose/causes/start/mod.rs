@@ -12,4 +12,6 @@ mod shapes;
 pub mod user;
 
 #[cfg(test)]
+mod exec_tests;
+#[cfg(test)]
 mod image_tests;

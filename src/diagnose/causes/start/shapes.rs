@@ -14,7 +14,7 @@ pub struct Shape {
     program: bool,
     pub reason: Reason,
     pub confidence: Confidence,
-    /// What it means; `{}` is the path, command or name that the message speaks of.
+    /// What it means; `{}` is the path, command or name that the message speaks of, `{why}` its innermost words.
     pub means: &'static str,
     pub advice: &'static str,
 }
@@ -47,11 +47,13 @@ static PROGRAM: LazyLock<Option<Regex>> = LazyLock::new(|| {
         .ok()
 });
 
-/// The first shape that fits.
-pub fn of(text: &str) -> Option<&'static Shape> {
+/// The first shape that fits. What the kubelet says while it prepares the container (`by_kubelet`) is never about the image's
+/// files: it has only looked at the node's.
+pub fn of(text: &str, by_kubelet: bool) -> Option<&'static Shape> {
     let lower = text.to_lowercase();
     let about_program = PROGRAM.as_ref().is_some_and(|r| r.is_match(&lower));
-    SHAPES.iter().find(|s| {
+    let in_image = |s: &Shape| matches!(s.reason, Reason::EntrypointNotFound | Reason::EntrypointNotExecutable);
+    SHAPES.iter().filter(|s| !(by_kubelet && in_image(s))).find(|s| {
         s.has.iter().all(|w| lower.contains(w))
             && !s.not.iter().any(|w| lower.contains(w))
             && (about_program || !s.program)
@@ -66,6 +68,8 @@ static SHAPES: &[Shape] = &[
     // Memory and processes.
     shape(&["oom-killed"], &[], Reason::MemoryLimitExceeded, Certain, "the memory limit is too small even for the container's init process", "Raise the memory limit: the runtime itself needs several MiB before the program starts."),
     shape(&["memory limit too low"], &[], Reason::MemoryLimitExceeded, Certain, "the memory limit is too small even to start a process", "Raise the memory limit."),
+    shape(&["cpu.cfs_quota_us", "invalid argument"], &[], Reason::RuntimeFailure, Likely, "the pod's cgroup on the node does not allow the CPU quota that the container asks for", "The quotas of pod and container do not fit each other there (limits that were changed or rounded; faults of old kubelets and runtimes): let the pod be made anew, on another node if need be, and update kubelet and runtime."),
+    shape(&["cpu.max", "invalid argument"], &[], Reason::RuntimeFailure, Likely, "the node's kernel does not take the CPU quota that the container asks for", "Let the pod be made anew, on another node if need be; check its CPU limit, and the kernel, kubelet and runtime of the node."),
     shape(&["minimum memory limit allowed"], &[], Reason::MemoryLimitExceeded, Certain, "the memory limit is below the runtime's minimum", "Raise the memory limit."),
     shape(&["memory.limit_in_bytes", "device or resource busy"], &[], Reason::MemoryLimitExceeded, Likely, "the memory limit is less than what the start alone uses", "Raise the memory limit."),
     shape(&["cgroup", "no space left on device"], &[], Reason::RuntimeFailure, Likely, "the node cannot make more cgroups", "Look at the node: leaked cgroups of ended containers; draining and rebooting it helps until the kernel or runtime is updated."),
@@ -81,17 +85,17 @@ static SHAPES: &[Shape] = &[
     // Devices, hooks and security modules of the node. They speak of programs too, so they stand before those of the pod's program.
     shape(&["nvidia-container-cli", "requirement error"], &[], Reason::RuntimeFailure, Likely, "the NVIDIA driver of the node is older than what the image needs", "Use a node with a newer driver, or an image built for an older CUDA."),
     shape(&["nvidia-container-cli", "driver not loaded"], &[], Reason::RuntimeFailure, Likely, "the NVIDIA driver is not loaded on the node", "Load or reinstall the driver on the node (after a kernel update its module must be built anew); nvidia-smi there shows it."),
-    shape(&["nvidia-container-cli"], &[], Reason::RuntimeFailure, Likely, "the NVIDIA runtime hook fails on the node", "Check driver and container toolkit on the node (nvidia-smi there)."),
+    shape(&["nvidia-container-cli"], &[], Reason::RuntimeFailure, Likely, "the NVIDIA runtime hook fails on the node: {why}", "Check driver and container toolkit on the node (nvidia-smi there)."),
     shape(&["nvidia-container-runtime", "executable file not found"], &[], Reason::RuntimeFailure, Certain, "the NVIDIA runtime is configured on the node but not installed", "Install the NVIDIA container toolkit on the node, or take the runtime out of its configuration."),
     shape(&["cdi device"], &[], Reason::RuntimeFailure, Likely, "the runtime of the node does not know the device that the container got (CDI)", "Look at the node: the device plugin or DRA driver writes /etc/cdi and /var/run/cdi; restart it."),
     shape(&["could not select device driver"], &[], Reason::RuntimeFailure, Likely, "the runtime of the node has no driver for the device", "Install the device's container toolkit on the node."),
-    shape(&["hook", "exit status"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log."),
+    shape(&["hook", "exit status"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node: {why}", "Look at the node: the hook that the message names, and the runtime's log."),
     shape(&["running hook"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log; `signal: killed` means that the node or the pod's cgroup has no memory for it."),
     shape(&["executing hook"], &[], Reason::RuntimeFailure, Likely, "a hook of the container runtime fails on the node", "Look at the node: the hook that the message names, and the runtime's log."),
     shape(&["unable to retrieve oci runtime error"], &[], Reason::RuntimeFailure, Likely, "the node's runtime (runc) itself does not run", "Look at the node: is runc there, whole, and for this system (runc --version)? Is the disk full?"),
     shape(&["gathering device information", "no such file"], &[], Reason::NodeFault, Likely, "a device that the container asks for is not on the node", "Schedule it to a node that has the device, or load its driver."),
     shape(&["apparmor"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the AppArmor profile", "Load the profile on the node, or use RuntimeDefault."),
-    shape(&["seccomp"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the seccomp profile", "Put the profile on the node, or use RuntimeDefault."),
+    shape(&["seccomp"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the seccomp profile ({why})", "Put the profile on every node where the pod may run (below the kubelet's folder seccomp/), or use RuntimeDefault."),
     shape(&["attr/keycreate"], &[], Reason::RuntimeFailure, Likely, "the node cannot apply the SELinux label", "Compare seLinuxOptions with the node's policy; a relabel or the container-selinux package may be missing there."),
     shape(&["unknown capability"], &[], Reason::InvalidConfiguration, Certain, "securityContext.capabilities names {}, which is no capability", "Correct the name; Kubernetes writes capabilities without CAP_ (NET_ADMIN)."),
     shape(&["setenv: invalid argument"], &[], Reason::InvalidConfiguration, Likely, "an environment variable has a name or value that no process can take (a NUL byte, an empty name)", "Look at the values from ConfigMaps and Secrets: binary data, or text that was encoded twice."),
@@ -111,7 +115,8 @@ static SHAPES: &[Shape] = &[
     shape(&["cannot find volume", "to mount"], &[], Reason::VolumeMountFailed, Certain, "a mount names a volume that the pod does not have", "Compare volumeMounts with volumes in the spec."),
     shape(&["error mounting", "permission denied"], &[], Reason::VolumeMountFailed, Likely, "the runtime may not mount {}", "Check the path on the node, SELinux and the export's rights."),
     shape(&["error mounting"], &[], Reason::VolumeMountFailed, Likely, "the runtime cannot mount {}", "Check that the source exists on the node and fits to the path in the image."),
-    shape(&["failed to mkdir"], &[], Reason::VolumeMountFailed, Likely, "a path of the node cannot be made for a mount", "Check the hostPath on the node."),
+    shape(&["failed to mkdir", "volume-subpaths"], &[], Reason::VolumeMountFailed, Likely, "the runtime does not see the mount that the kubelet made for a subPath: {why}", "Other pods with a subPath tell whether it is this node: look at its kubelet's root folder (mount propagation, file system, kernel). To go on, mount the volume at a folder of its own, without subPath."),
+    shape(&["failed to mkdir"], &[], Reason::VolumeMountFailed, Likely, "a path of the node cannot be made for a mount: {why}", "Check the hostPath on the node."),
     shape(&["failed to stat", "no such file or directory"], &["exec:"], Reason::VolumeMountFailed, Likely, "a path of the node that is to be mounted does not exist: {}", "Create it on the node, or use a hostPath of type DirectoryOrCreate."),
     shape(&["failed to stat", "transport endpoint is not connected"], &[], Reason::VolumeMountFailed, Likely, "a mounted network file system on the node is disconnected", "Remount it on the node."),
     shape(&["bind source path does not exist"], &[], Reason::VolumeMountFailed, Likely, "a path of the node that is to be mounted does not exist", "Create it on the node."),
@@ -130,8 +135,13 @@ static SHAPES: &[Shape] = &[
     program(&["no such file or directory"], Reason::EntrypointNotFound, Certain, "the entrypoint {} does not exist in the image (or its interpreter, the #! line, does not)", "Correct command/args, or copy {} into the image."),
     program(&["not found"], Reason::EntrypointNotFound, Likely, "the entrypoint {} does not exist in the image", "Correct command/args, or copy {} into the image."),
     shape(&["stat /", "no such file or directory"], &["mounting", "namespace", "cgroup", "stat /var/lib/", "stat /run/", "stat /proc/"], Reason::EntrypointNotFound, Likely, "{} does not exist in the image", "Correct command/args, or copy {} into the image."),
+    shape(&["stat /", "no such file or directory"], &["namespace", "cgroup", "stat /run/", "stat /proc/"], Reason::VolumeMountFailed, Likely, "the path {} of the node, which a volume with a subPath is taken from, does not exist there", "Create it on the node (every node that the pod may run on), or give the hostPath volume type DirectoryOrCreate."),
     program(&["input/output error"], Reason::CorruptImage, Likely, "the entrypoint {} cannot be read from the node's disk", "Remove the image from the node and pull it again; check the node's disk."),
     program(&["text file busy"], Reason::RuntimeFailure, Possible, "the entrypoint {} was being written", "It passes by itself; use an image whose start script does not change itself."),
+    // Windows (hcsshim).
+    shape(&["does not match the", "host"], &["runc"], Reason::WrongArchitecture, Certain, "its image is made for another Windows version than that of the node", "Build the image on a base of the node's Windows version, or choose nodes that fit it (nodeSelector node.kubernetes.io/windows-build)."),
+    shape(&["hcs", "cannot find the", "specified"], &[], Reason::EntrypointNotFound, Likely, "its program does not exist in the image: {why}", "Correct command/args and workingDir: the program must be in the image (nanoserver has no PowerShell, for instance)."),
+    shape(&["hcs", "createprocess", "access is denied"], &[], Reason::EntrypointNotExecutable, Likely, "its program may not be executed: {why}", "Look at the program's rights in the image and at the user that the container runs as."),
     // Users.
     shape(&["unable to find user"], &[], Reason::CorruptImage, Likely, "the image names the user {}, which its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
     shape(&["no users found"], &[], Reason::CorruptImage, Likely, "the image names a user that its /etc/passwd does not have", "Use a numeric USER in the Dockerfile, or set runAsUser."),
@@ -142,11 +152,11 @@ static SHAPES: &[Shape] = &[
     shape(&["input/output error"], &[], Reason::NodeFault, Likely, "a disk of the node cannot be read", "Look at the node: journalctl -k has the disk's errors. Drain it."),
     shape(&["structure needs cleaning"], &[], Reason::NodeFault, Likely, "the file system of the node is damaged", "Drain the node and check its file system."),
     // The runtime itself.
-    shape(&["name", "is reserved"], &[], Reason::RuntimeFailure, Certain, "the runtime still holds the container's name from an earlier attempt that hangs", "Look at the node: the runtime is slow or hangs (disk load); restart it there if it does not recover."),
+    shape(&["name", "is reserved"], &[], Reason::RuntimeFailure, Certain, "the runtime still holds the container's name from an earlier attempt that hangs", "Look at the node: the runtime is slow or hangs (disk load); restart it there if it does not recover. A volume with very many files takes long as well, where each must be relabelled for SELinux."),
     shape(&["name", "is already in use"], &[], Reason::RuntimeFailure, Certain, "the runtime still holds the container's name from an earlier attempt", "Remove the dead container on the node, or restart its runtime."),
-    shape(&["context deadline exceeded"], &[], Reason::RuntimeFailure, Certain, "the container runtime did not answer in time", "Look at the node: load of its disk, the runtime's log (journalctl -u containerd)."),
+    shape(&["context deadline exceeded"], &[], Reason::RuntimeFailure, Certain, "the container runtime did not answer in time", "Look at the node: load of its disk, the runtime's log. A volume with very many files takes long as well, where each must be relabelled for SELinux."),
     shape(&["ttrpc: closed"], &[], Reason::RuntimeFailure, Likely, "the runtime's shim died", "Look at the node: the runtime's and the kernel's log (was the shim OOM-killed?)."),
-    shape(&["shim"], &["runc create failed", "oci runtime"], Reason::RuntimeFailure, Likely, "the runtime's shim fails", "Look at the node: the runtime's log."),
+    shape(&["shim"], &["runc create failed", "oci runtime"], Reason::RuntimeFailure, Likely, "the runtime's shim fails: {why}", "Look at the node: the runtime's log."),
     shape(&["code = unavailable"], &[], Reason::RuntimeFailure, Likely, "the container runtime is not reachable on the node", "Look at the node: is the runtime running?"),
-    shape(&["operation not permitted"], &[], Reason::PermissionDenied, Possible, "the runtime may not set up what the spec asks for", "Compare securityContext and capabilities with what the node allows."),
+    shape(&["operation not permitted"], &[], Reason::PermissionDenied, Possible, "the runtime may not set up what the spec asks for: {why}", "Compare securityContext and capabilities with what the node allows."),
 ];

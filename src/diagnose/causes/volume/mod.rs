@@ -7,6 +7,7 @@
 pub mod attach;
 pub mod claim;
 mod class;
+mod driver;
 mod fit;
 pub mod mount;
 mod pending;

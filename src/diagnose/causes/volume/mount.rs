@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{about, attach, bound_volume, scheduler, used};
+use super::{about, attach, bound_volume, driver, scheduler, used};
 use crate::diagnose::facts::{Volume, VolumeSource};
 use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::cut;
@@ -23,6 +23,7 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
     (&["path", "does not exist"], "the path does not exist on the node", "Create the path on the node, or correct the volume's path."),
     (&["not found in the list of registered csi drivers"], "the CSI driver's node plugin does not run on this node", "Repair the driver's DaemonSet on this node (taints, a crash, a new node), or install the driver."),
     (&["csinode", "not found"], "the node has not registered any CSI driver yet", "Look at the CSI driver's DaemonSet and the kubelet on this node."),
+    (&["bad superblock on /dev/"], "the file system on the device is damaged, or it is not the one of fsType", "Look at dmesg on the node. After a snapshot repair it there (fsck, xfs_repair); compare fsType with what the device holds (blkid)."),
     (&["bad option", "helper program"], "the node lacks the mount helper of that file system (such as nfs-common, cifs-utils)", "Install the client tools on the node: nfs-common or nfs-utils for NFS, cifs-utils for SMB."),
     (&["unknown filesystem type"], "the node's kernel does not know that file system", "Install or load the file system's client on the node, or use another fsType."),
     (&["wrong fs type"], "the device has another file system, a broken one, or the node lacks its mount helper", "Compare fsType with what the device holds; check that the client tools (nfs-common, cifs-utils) are on the node; look at dmesg there."),
@@ -39,6 +40,11 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
     (&["already mounted or mount point busy"], "the device or mount point is busy on the node", "See what holds it on the node (an earlier mount, multipathd)."),
     (&["stale file handle"], "a stale network mount is left on the node", "Unmount it there, or restart the driver's pod on that node."),
     (&["transport endpoint is not connected"], "a network mount on the node lost its process", "Restart the driver's pod on that node."),
+    (&["maximum_persistent_disks"], "the node has as many disks as its machine type may have", "Let the pod run on another node, or use machine types that attach more disks."),
+    (&["maximum number of", "disks"], "the node has as many disks as its machine type may have", "Let the pod run on another node, or use machine types that attach more disks."),
+    (&["attachment is being deleted"], "an old attachment of it is marked for deletion and does not go", "See what still holds the VolumeAttachment: its finalizer is removed by the driver's attacher once the volume is detached (kubectl get volumeattachments; the log of the driver's controller)."),
+    (&["an operation with the given volume"], "an earlier operation on it still hangs in the driver", "Look at the driver's pod on this node and at the network from the node to the storage: the first try hangs, the later ones only meet it."),
+    (&["no such device"], "the device is gone, or the node's kernel lacks that file system", "Load or install the file system's kernel module on the node (modprobe), or look where the device is."),
     (&["attachment", "limit"], "the node has as many volumes as it can attach", "Let the pod run on another node, or use nodes that attach more volumes."),
     (&["max volume count"], "no node can attach one more volume", "Add a node, or remove pods with volumes from one."),
     (&["not authorized"], "the driver may not attach it", "Check role and credentials of the CSI driver."),
@@ -138,6 +144,9 @@ fn finding(case: &Case, said: &Said, other: Option<&Said>) -> Finding {
     if generic {
         finding = finding.advise("Look at the CSI driver's pods on this node and at the kubelet's log there: the first error names the step.");
     }
+    if shape.is_some_and(|(words, ..)| words[0].contains("registered csi drivers")) {
+        finding = driver::blame(case, said.text, finding);
+    }
     finding.advise_command(
         "See the volume's events and what the node's kubelet says.",
         format!("kubectl -n {} describe pod {}; kubectl get csinode {node}", case.pod.namespace, case.pod.name),
@@ -148,7 +157,7 @@ fn finding(case: &Case, said: &Said, other: Option<&Said>) -> Finding {
 fn inner(text: &str) -> &str {
     let rest = text.split_once("\" : ").or_else(|| text.split_once("\": ")).map_or(text, |(_, rest)| rest);
     let rest = rest.rsplit_once(" desc = ").map_or(rest, |(_, rest)| rest);
-    let output = rest.split_once("Output: ").map_or(rest, |(_, rest)| rest);
+    let output = ["Output: ", "with out: "].iter().find_map(|w| Some(rest.split_once(w)?.1)).unwrap_or(rest);
     let line = output.lines().find(|l| !l.trim().is_empty()).unwrap_or(output).trim();
     // `mount: /var/lib/kubelet/pods/…: <why>`
     line.strip_prefix("mount: /").and_then(|l| l.split_once(": ")).map_or(line, |(_, why)| why)

@@ -5,7 +5,7 @@
 //! Normal `Provisioning`, Warning `ClaimLost`. A provisioner that does not run leaves no warning at all (kubelet-facts).
 
 use super::{Used, about, class, class_of, events, fit, root, told};
-use crate::diagnose::facts::{Claim, Event};
+use crate::diagnose::facts::{Claim, Event, StorageClass};
 use crate::diagnose::stated::Said;
 use crate::diagnose::words::cut;
 use crate::diagnose::{Basis, Case, Confidence, Finding, Reason};
@@ -75,7 +75,12 @@ fn waiting(case: &Case, claim: &Claim, events: &[&Event]) -> Finding {
     // Where an in-tree provisioner was migrated, the event names the driver that really has to do it.
     let driver = external.and_then(|e| quoted(&e.message));
     let provisioner = driver.or(class.map(|c| c.provisioner.as_str()));
+    let past_scheduler = is_past_scheduler(case, class, events);
     let why = match (failed, external, provisioner) {
+        _ if past_scheduler => format!(
+            "it waits for the scheduler to place its first consumer (WaitForFirstConsumer), but the pod was put on node {} past the scheduler (spec.nodeName)",
+            case.pod.node.as_deref().unwrap_or("?")
+        ),
         (Some(e), _, _) => format!("provisioning fails: {}", cut(innermost(&e.message), 240)),
         (None, Some(_), Some(p)) => format!("it waits for the provisioner {p}, which has made no volume"),
         (None, None, Some(p)) => format!("no volume was made for it, and its provisioner {p} says nothing"),
@@ -91,7 +96,20 @@ fn waiting(case: &Case, claim: &Claim, events: &[&Event]) -> Finding {
         failed.into_iter().chain(external).chain(events.iter().filter(|e| e.reason == "WaitForFirstConsumer"));
     finding.evidence.extend(ordered.take(3).map(|e| told(case, name, e)));
     finding.evidence.push(about(case, name, state(claim, provisioner)));
+    if past_scheduler {
+        finding = finding.advise("Leave nodeName out and choose the node by nodeSelector kubernetes.io/hostname (or node affinity): only the scheduler binds such a claim.");
+        return finding.blame(root(case, name, why));
+    }
     advise(case, finding, failed.map(|e| e.message.as_str()), provisioner, name).blame(root(case, name, why))
+}
+
+/// The scheduler binds such a claim before it places the pod: a pod that has its node while the claim still waits for it came
+/// there another way.
+fn is_past_scheduler(case: &Case, class: Option<&StorageClass>, events: &[&Event]) -> bool {
+    let waits = events
+        .first()
+        .map_or_else(|| class.is_some_and(|c| c.wait_for_consumer), |e| e.reason == "WaitForFirstConsumer");
+    waits && case.pod.node.is_some() && !case.pod_events().any(|e| e.reason == "Scheduled")
 }
 
 fn state(claim: &Claim, provisioner: Option<&str>) -> String {

@@ -465,6 +465,8 @@ pub(super) const ROWS: &[Row] = &[
         "recogni",
         r"\b(?:value|option|setting|zone|type|format|driver|mode|level)\b.{0,60}\bis (?:un|not )recogni[sz]ed",
     ),
+    // an address to listen on that this machine does not have
+    strong(BadConfig, "cannot assign requested address", ""),
     // -- a value of the wrong type or shape
     weak(Exception, "typeerror", r"typeerror: expected .{0,80}(?:got|received)"),
     strong(

@@ -336,6 +336,18 @@ pub(super) const ROWS: &[Row] = &[
         r"dial unix (?<subject>/[\w./\-]+): connect: (?:no such file|connection refused)",
     ),
     strong(CannotConnect, "not available", r"(?<host>[\w.\-]+):(?<port>\d{2,5}) (?:is )?not available"),
+    strong(CannotConnect, "no response", r"(?<host>[\w.\-]+):(?<port>\d{2,5})\b.{0,20}no response"),
+    strong(CannotConnect, "rejecting connections", r"(?<host>[\w.\-]+):(?<port>\d{2,5})\b.{0,20}rejecting connections"),
+    strong(
+        CannotConnect,
+        "unreachable",
+        r"(?<host>[\w.\-]+):(?<port>\d{2,5})[/'\x22]? (?:is |was )?(?:still )?unreachable",
+    ),
+    strong(
+        CannotConnect,
+        "not ",
+        r"(?<host>[\w.\-]+):(?<port>\d{2,5})[/'\x22]? (?:is |was )?(?:still )?not (?:yet )?(?:up|ready|reachable|responding|answering|there)\b",
+    ),
     strong(CannotConnect, "econnrefused", r"econnrefused (?<host>[\d.]+|[\w.\-]+):(?<port>\d+)"),
     strong(CannotConnect, "econnrefused", ""),
     strong(CannotConnect, "connection refused", ""),
@@ -434,6 +446,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "cannotgetjdbcconnection", ""),
     strong(CannotConnect, "no healthy upstream", ""),
     strong(CannotConnect, "misconf redis", ""),
+    strong(CannotConnect, "connection closed by remote host", ""),
     strong(CannotConnect, "upstream connect error", ""),
     // -- an object of the API that stands for a peer
     strong(CannotConnect, "services \"", r#"\b(?:services|endpoints|endpointslices) "(?<host>[^"]+)" not found"#),

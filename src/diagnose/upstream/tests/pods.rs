@@ -8,6 +8,18 @@ fn node(name: &str, condition: Condition) -> Node {
     Node { name: name.into(), conditions: vec![condition], ..Node::default() }
 }
 
+/// Ready, `since` that second, after a crash that came one second after its start.
+fn between_crashes(pod: Pod, since: i64) -> Pod {
+    let mut pod = crashing(pod, 1, "Error");
+    pod.conditions = vec![condition("Ready", "True", since, "")];
+    let status = &mut pod.containers[0].status;
+    status.ready = true;
+    status.state = State::Running { since: Some(at(since)) };
+    let end = status.last.as_mut().unwrap();
+    (end.started, end.finished) = (Some(at(since - 3)), Some(at(since - 2)));
+    pod
+}
+
 /// Placed on its node, but its sandbox cannot be made.
 fn no_address(pod: Pod) -> Pod {
     let mut pod = waiting(pod, "ContainerCreating", "");
@@ -58,11 +70,29 @@ fn pods_behind_a_service() {
             "pod redis-0 crashes itself: Exits 1 after 1 s",
         ),
         (
+            "crashes itself, and is called ready in between",
+            web(REFUSED).svc(postgres()).pods(&[between_crashes(pod("postgres-0", "app=postgres"), -6)]),
+            "Pod shop/postgres-0",
+            "keeps crashing itself",
+        ),
+        (
+            "crashed once, long before",
+            web(REFUSED).svc(postgres()).pods(&[between_crashes(pod("postgres-0", "app=postgres"), -90)]),
+            "-",
+            "cannot reach",
+        ),
+        (
             "killed for memory",
             web(REFUSED).svc(postgres()).pods(&[crashing(pod("postgres-0", "app=postgres"), 137, "OOMKilled")]),
             "Pod shop/postgres-0",
             "crashes itself: ",
         ),
+    ]);
+}
+
+#[test]
+fn pods_behind_a_service_in_other_states() {
+    check(vec![
         (
             "image cannot be pulled",
             web(REFUSED).svc(postgres()).pods(&[waiting(pod("postgres-0", "app=postgres"), "ImagePullBackOff", "Back-off pulling image \"postgres:99\": ErrImagePull: failed to resolve reference \"docker.io/library/postgres:99\": not found")]),

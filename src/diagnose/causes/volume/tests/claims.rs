@@ -166,3 +166,15 @@ fn a_lost_volume_and_one_in_another_zone() {
         .with(|w| w.cluster.volumes.push(zone));
     expect(&world, Reason::NoMatchingVolume, &["zone in (eu-1a)"]);
 }
+
+#[test]
+fn a_pod_put_on_its_node_past_the_scheduler_waits_for_ever() {
+    let waits =
+        |w: World| claim_event(w, "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
+    let kubelet = "Unable to attach or mount volumes: unmounted volumes=[store]: error processing PVC shop/data: PVC is not bound";
+    let placed = || waits(with_claim(world().event("FailedMount", kubelet, 20), claim(Some("local"))));
+    expect(&placed(), Reason::PvcPending, &["past the scheduler", "spec.nodeName"]);
+    blames(&placed(), "PersistentVolumeClaim", "data");
+    let scheduled = placed().event("Scheduled", "Successfully assigned shop/web-1 to node-1", 1).diagnose();
+    assert!(!scheduled.summary.contains("past the scheduler"), "{}", scheduled.summary);
+}

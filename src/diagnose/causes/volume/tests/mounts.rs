@@ -107,3 +107,54 @@ fn few_requests_are_asked_for() {
     let none = wanted(&with_claim(held(UNBOUND), claim(Some(""))));
     assert!(none.contains(&Want::All { kind: "PersistentVolume" }));
 }
+
+#[test]
+fn a_broken_file_system_is_not_a_missing_mount_helper() {
+    for (message, words) in [
+        (
+            "MountVolume.MountDevice failed for volume \"pvc-1\" : rpc error: code = Internal desc = mount failed: exit status 32\nOutput: mount: /globalmount: wrong fs type, bad option, bad superblock on /dev/sdb, missing codepage or helper program, or other error.",
+            "damaged",
+        ),
+        (
+            "MountVolume.SetUp failed for volume \"nfs\" : mount failed: exit status 32\nOutput: mount: wrong fs type, bad option, bad superblock on 10.0.0.9:/export, missing codepage or helper program, or other error",
+            "mount helper",
+        ),
+        (
+            "MountVolume.SetUp failed for volume \"pv\" : rpc error: code = Unknown desc = run cmd: mount -t lustre a:/fs /x, with out: mount: mounting a:/fs on /x failed: No such device",
+            "the node's kernel lacks that file system",
+        ),
+    ] {
+        expect(&world().event("FailedMount", message, 20), Reason::VolumeMountFailed, &[words]);
+    }
+}
+
+#[test]
+fn limits_of_the_machine_and_attachments_that_do_not_go() {
+    for (reason, message, words) in [
+        (
+            "FailedAttachVolume",
+            "AttachVolume.Attach failed for volume \"pvc-1\" : LIMIT_EXCEEDED: Exceeded limit 'maximum_persistent_disks' on resource 'n-1'. Limit: 16",
+            "as many disks",
+        ),
+        (
+            "FailedAttachVolume",
+            "AttachVolume.Attach failed for volume \"pvc-1\" : The maximum number of data disks allowed to be attached to a VM of this size is 4.",
+            "as many disks",
+        ),
+        (
+            "FailedMount",
+            "MountVolume.WaitForAttach failed for volume \"pvc-1\" : volume attachment is being deleted",
+            "marked for deletion",
+        ),
+    ] {
+        expect(&world().event(reason, message, 20), Reason::VolumeMountFailed, &[words]);
+    }
+    for message in [
+        "failed to publish volume: volume is already attached to a server, please detach it first (service_error)",
+        "disk is already attached to another virtual machine",
+    ] {
+        let message =
+            format!("AttachVolume.Attach failed for volume \"pvc-1\" : rpc error: code = Internal desc = {message}");
+        expect(&world().event("FailedAttachVolume", &message, 20), Reason::VolumeAttachConflict, &["in use"]);
+    }
+}

@@ -96,11 +96,26 @@ pub fn innermost(text: &str) -> &str {
     let inner = FRAMES.iter().find_map(|f| text.rfind(f).map(|i| &text[i + f.len()..])).unwrap_or(text);
     let last = inner.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or(inner);
     let last = last.trim_end_matches(['"', '\\', '.']).trim_end_matches(": unknown").trim_end_matches('.');
+    let last = nested(last);
     // `hcs::CreateComputeSystem <id>: why`
     match last.split_once(": ") {
         Some((call, why)) if call.split_whitespace().last().is_some_and(is_id) => why,
         _ => last,
     }
+}
+
+/// Old runc: `container init caused \"write /x: invalid argument\"`, in quotes within quotes. Bare words without a path are
+/// quoted with what they were the cause of.
+fn nested(text: &str) -> &str {
+    const QUOTES: [char; 2] = ['"', '\\'];
+    let mut start = 0;
+    for (i, mark) in text.match_indices(" caused ") {
+        let rest = &text[i + mark.len()..];
+        if rest.starts_with(QUOTES) && rest.contains('/') {
+            start = i + mark.len();
+        }
+    }
+    text[start..].trim_matches(QUOTES)
 }
 
 fn is_id(word: &str) -> bool {

@@ -246,7 +246,18 @@ pub fn hook_kill(case: &Case) -> bool {
     own_events(case).any(|e| {
         (e.reason == "FailedPostStartHook" || (e.reason == "Killing" && e.message.contains("PostStartHook")))
             && in_run(case, e, case.pod.grace_seconds)
-    })
+    }) && !own_events(case).any(|e| e.reason == "FailedPostStartHook" && hook_was_cut_off(case, &e.message))
+}
+
+/// The container had ended by itself: the hook found it gone, or was killed with it without a word (exit 137, while the main
+/// process has a code of its own; whom the kubelet kills for a hook ends with that of a signal, or with 0).
+pub fn hook_was_cut_off(case: &Case, message: &str) -> bool {
+    const GONE: &[&str] =
+        &["container not running", "is not running", "stopped container", "has stopped", "not created or running"];
+    let lower = message.to_lowercase();
+    let with_it = lower.contains("exited with 137: , message: \"\"");
+    let own_code = case.crash().is_some_and(|c| !matches!(c.exit_code, 0 | 137 | 143));
+    own_code && (with_it || GONE.iter().any(|w| lower.contains(w)))
 }
 
 /// Whether the run ended after somebody asked for the pod's deletion: `deletionTimestamp` is that moment plus the grace time.

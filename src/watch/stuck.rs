@@ -171,6 +171,8 @@ fn is_about_volumes(message: &str) -> bool {
         "available disk",
         "free storage",
         "pvc(s)",
+        "volumes not supported",
+        "not bound",
         "csi driver",
     ];
     let lower = message.to_lowercase();

@@ -47,7 +47,7 @@ const TROUBLE: &[&str] = &[
     "exceed", "decrypt", "invalidmessage", "invalidtoken", "no package.json", "sudo:", "globalization", "agree", "accept", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
     "signal ", "gated repo", "insecure", "hexadecimal", "padding", "check your", "set the ",
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
-    "not there", "not yet",
+    "not there", "not yet", "no chain",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =

@@ -128,3 +128,36 @@ fn a_wait_that_was_given_up_is_about_what_was_waited_for() {
         assert_eq!(failure.target.map(|t| (t.host, t.port)), Some(("db".into(), Some(5432))), "{log}");
     }
 }
+
+#[test]
+fn an_environment_that_is_too_large_is_a_matter_of_the_spec() {
+    for log in [
+        "exec /usr/local/bin/docker-entrypoint.sh: argument list too long\n",
+        "standard_init_linux.go:211: exec user process caused \"argument list too long\"\n",
+    ] {
+        assert_eq!(first(log).0, Concept::BadConfig, "{log}");
+    }
+    assert_ne!(first("/bin/sh: 1: rm: Argument list too long\nerror: cleanup failed\n").0, Concept::BadConfig);
+}
+
+#[test]
+fn what_the_machine_lacks_is_not_the_programs_fault() {
+    assert_eq!(
+        first("+ iptables -t nat -A X -j REDIRECT\niptables: No chain/target/match by that name.\n").0,
+        Concept::NodeFeature
+    );
+    let pages = "<jemalloc>: Unsupported system page size\nmemory allocation of 5 bytes failed\n";
+    assert_eq!(first(pages).0, Concept::WrongArchitecture);
+}
+
+#[test]
+fn the_whole_path_is_named() {
+    for (log, path) in [
+        ("Error: Cannot find configuration directory: /etc/hadoop\n", "/etc/hadoop"),
+        ("Could not find config dir /etc/app/conf.d\n", "/etc/app/conf.d"),
+        ("fatal: unable to locate data file '/opt/a/b.bin'\n", "/opt/a/b.bin"),
+    ] {
+        let (concept, subject, _) = first(log);
+        assert_eq!((concept, subject.as_deref()), (Concept::FileMissing, Some(path)), "{log}");
+    }
+}

@@ -27,6 +27,19 @@ enum Word<'a> {
 /// What the runtime says when the limit is too small for its own init process (runc).
 const TOO_SMALL: &[&str] = &["init was OOM-killed", "memory limit too low", "inimum memory limit allowed"];
 
+/// How the first steps of a container end where its limit kills them: the words differ from try to try.
+const CUT_SHORT: &[&str] = &[
+    "did not terminate suc",
+    "init-p: connection reset by peer",
+    "init caused \"\"",
+    "init caused \\\"\\\"",
+    "cannot start a stopped process",
+    "pid from pipe caused",
+];
+
+/// A limit below this (MiB) leaves the runtime itself little room.
+const NO_ROOM: u64 = 8;
+
 /// What a parent process or shell prints when the kernel killed its child: shells, gunicorn, PostgreSQL, Go's os/exec,
 /// Python's subprocess, npm, gcc, supervisors.
 static CHILD_KILLED: LazyLock<Regex> = LazyLock::new(|| {
@@ -58,7 +71,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         Word::Kubelet(crash) => kubelet(case, crash),
         Word::Start(message) => Finding::new(
             Reason::MemoryLimitExceeded,
-            Confidence::Certain,
+            if TOO_SMALL.iter().any(|t| message.contains(t)) { Confidence::Certain } else { Confidence::Likely },
             Basis::Stated,
             format!("The memory limit{} is too small even to start a container.", of_limit(case)),
         )
@@ -105,7 +118,13 @@ fn word<'a>(case: &Case<'a>) -> Option<Word<'a>> {
 fn start_failure<'a>(case: &Case<'a>) -> Option<&'a str> {
     let states = [case.waiting().1, case.crash().map_or("", |c| c.message.as_str())];
     let events = case.events().rev().filter(|e| e.warning).map(|e| e.message.as_str());
-    states.into_iter().chain(events).find(|m| TOO_SMALL.iter().any(|t| m.contains(t)))
+    states.into_iter().chain(events).find(|m| is_too_small(case, m))
+}
+
+/// Whether the runtime's words say that the limit does not hold the container's own start; vague ones count where the limit is tiny.
+pub(in crate::diagnose::causes) fn is_too_small(case: &Case, text: &str) -> bool {
+    let tiny = limit(case).is_some_and(|l| l < NO_ROOM * MI);
+    TOO_SMALL.iter().any(|t| text.contains(t)) || (tiny && CUT_SHORT.iter().any(|t| text.contains(t)))
 }
 
 fn node_oom<'a>(case: &Case<'a>, crash: &Terminated) -> Option<&'a Event> {

@@ -96,3 +96,24 @@ fn workers_killed_one_after_the_other_make_a_probe_fail() {
         assert_ne!(probed(line), Reason::MemoryLimitExceeded, "{line}");
     }
 }
+
+#[test]
+fn a_tiny_limit_explains_starts_that_are_cut_short() {
+    let tried = |limit: u64| {
+        World::new()
+            .waiting("ContainerCreating", "")
+            .event(
+                "FailedCreatePodSandBox",
+                "Failed create pod sandbox: OCI runtime create failed: runc did not terminate sucessfully: unknown",
+                3,
+            )
+            .with(|w| {
+                w.container().resources.memory_limit = Some(limit);
+                w.cluster.events[0].container = None;
+            })
+            .diagnose()
+            .reason
+    };
+    assert_eq!(tried(4 * MI), Reason::MemoryLimitExceeded);
+    assert_eq!(tried(400 * MI), Reason::SandboxFailed);
+}

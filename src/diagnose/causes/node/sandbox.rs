@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::diagnose::causes::memory::oom::is_too_small;
 use crate::diagnose::facts::Pod;
 use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::{self, cut};
@@ -78,15 +79,12 @@ const SHAPES: &[(&[&str], &str, &str, Blame)] = &[
     (&["network for"], "the network plugin fails", "Look at the network plugin's pod on this node: its log has the cause.", Node),
 ];
 
-/// A limit that does not hold even the sandbox (runc): the other tries of such a pod end in other words.
-const TOO_SMALL: &[&str] = &["init was OOM-killed", "memory limit too low", "inimum memory limit allowed"];
-
 static PLUGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"plugin type=\\?"([a-z0-9-]+)"#).ok());
 
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
     let mut said = stated::on_stuck_pod(case, REASONS);
-    if said.iter().any(|s| TOO_SMALL.iter().any(|w| s.text.contains(w))) {
+    if said.iter().any(|s| is_too_small(case, s.text)) {
         return Vec::new();
     }
     // FailedSync goes along with troubles of every kind.

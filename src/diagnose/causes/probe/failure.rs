@@ -69,6 +69,8 @@ const WORDS: &[(&str, Failure)] = &[
     ("client sent an http request to an https", Failure::WrongProtocol),
     ("tls: ", Failure::WrongProtocol),
     ("error reading server preface", Failure::WrongProtocol),
+    ("protocol_error", Failure::WrongProtocol),
+    ("http2: frame too large", Failure::WrongProtocol),
     ("no such host", Failure::NoSuchHost),
     ("not_serving", Failure::NotServing),
     // pg_isready, and servers that say so themselves.
@@ -181,6 +183,10 @@ mod tests {
             (r#"Get "https://10.1.1.1:80/": http: server gave HTTP response to HTTPS client"#, Failure::WrongProtocol),
             (r#"Get "http://10.1.1.1:50051/": malformed HTTP response "\x00\x00\x06""#, Failure::WrongProtocol),
             (r#"Get "http://10.1.1.1:80/": EOF"#, Failure::Closed),
+            (
+                "error: health rpc failed: rpc error: code = Internal desc = stream terminated by RST_STREAM with error code: PROTOCOL_ERROR",
+                Failure::WrongProtocol,
+            ),
             (
                 r#"Get "http://10.1.1.1:80/": read tcp 10.1.1.2:4->10.1.1.1:80: read: connection reset by peer"#,
                 Failure::Closed,

@@ -6,6 +6,9 @@ use crate::diagnose::{Case, Reason};
 
 /// The reason, or `None` where the failure says nothing that a rule of this family could tell.
 pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
+    if super::environment::unexpanded(case, failure).is_some() {
+        return Some(Reason::MissingEnvironmentVariable);
+    }
     Some(match failure.concept {
         Concept::CannotConnect | Concept::NameNotResolved => Reason::DependencyUnavailable,
         Concept::AuthRefused => Reason::DependencyAuthFailed,
@@ -25,6 +28,7 @@ pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
         Concept::LibraryMissing => Reason::MissingSharedLibrary,
         Concept::CommandMissing => command_missing(case, failure),
         Concept::CommandNotExecutable => not_executable(case, failure),
+        Concept::WrongArchitecture if is_mounted_script(case, failure) => Reason::EntrypointNotExecutable,
         Concept::WrongArchitecture => Reason::WrongArchitecture,
         Concept::BadImage => Reason::CorruptImage,
         Concept::OutOfMemory => Reason::RuntimeHeapExhausted,
@@ -192,13 +196,28 @@ fn file_permission(case: &Case, failure: &Failure) -> Reason {
     }
 }
 
+/// What a ConfigMap or Secret holds is text: the kernel refuses a script (`exec format error`) where its `#!` line is missing.
+fn is_mounted_script(case: &Case, failure: &Failure) -> bool {
+    failure.subject.as_deref().is_some_and(|p| place::of(case, p) == Place::Config)
+}
+
+/// A mount over a folder in which a language keeps its libraries.
+fn hides_libraries(case: &Case) -> bool {
+    let library = |path: &str| {
+        ["/lib/python", "/site-packages", "/dist-packages", "/node_modules", "/gems", "/lib/ruby", "/lib/perl"]
+            .iter()
+            .any(|w| path.contains(w))
+    };
+    case.container.mounts.iter().any(|m| library(&m.path))
+}
+
 fn module_missing(case: &Case, failure: &Failure) -> Reason {
     let subject = failure.subject.as_deref();
     let hidden = match subject {
         Some(path) if path.starts_with('/') => place::mount_over_program(case, Some(path)).is_some(),
         _ => place::mount_over_program(case, None).is_some(),
     };
-    if hidden { Reason::MountPathConflict } else { Reason::MissingModule }
+    if hidden || hides_libraries(case) { Reason::MountPathConflict } else { Reason::MissingModule }
 }
 
 /// runc's `exec /x: no such file or directory` comes after the file itself was found: its loader or interpreter is missing.
@@ -207,6 +226,8 @@ fn command_missing(case: &Case, failure: &Failure) -> Reason {
     let path = failure.subject.as_deref();
     if let Some(path) = path.filter(|p| p.starts_with('/')) {
         match place::mount_of(case, path).map(|m| place::kind_of(case, m)) {
+            // runc has found the file before: what is not there is its interpreter.
+            Some(Place::Config) if is_exec_of_kernel(failure) => return Reason::EntrypointNotFound,
             Some(Place::Config) => return Reason::ConfigFileNotFound,
             Some(Place::Volume) if !is_exec_of_kernel(failure) => return Reason::MountPathConflict,
             _ => {}

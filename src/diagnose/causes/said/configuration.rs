@@ -16,6 +16,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         "The name server forwards to itself: its /etc/resolv.conf names a local stub such as 127.0.0.53. Let the kubelet use the real file (resolvConf: /run/systemd/resolve/resolv.conf), or name an upstream in the Corefile: forward . 1.1.1.1",
     ),
     (
+        &["rgument list too long"],
+        "The environment is larger than the kernel takes. Set enableServiceLinks: false in the pod's spec (the kubelet adds seven variables for each Service of the namespace); look for large values from ConfigMaps and Secrets, which are better mounted as files.",
+    ),
+    (
         &["exists but is not empty"],
         "Use a folder below the mount point (PostgreSQL: PGDATA=/var/lib/postgresql/data/pgdata), or mount with subPath; a new disk has a lost+found folder.",
     ),
@@ -96,6 +100,9 @@ fn linked(case: &Case, told: Told, link: &str) -> Told {
 
 fn sentence(failure: &Failure) -> String {
     let database = failure.quote.contains("database \"") || failure.quote.contains("nknown database");
+    if failure.quote.contains("rgument list too long") {
+        return format!("its environment and arguments are too large to start a process ({})", said(failure));
+    }
     match failure.subject.as_deref().filter(|_| database) {
         Some(name) => format!("the database {name} does not exist on its server ({})", said(failure)),
         None => format!("its configuration is not accepted: {}", said(failure)),

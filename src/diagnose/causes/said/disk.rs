@@ -1,6 +1,7 @@
 //! DiskFull: no space left on a volume or file system.
 
 use super::{Told, named, place, said, tell};
+use crate::diagnose::facts::{Mount, VolumeSource};
 use crate::diagnose::log::Failure;
 use crate::diagnose::{Case, Finding, Reason, Source, words};
 
@@ -13,13 +14,31 @@ fn words(case: &Case, failure: &Failure) -> Told {
     let told = Told::new(format!("no space is left for {} ({})", named(failure, "what it writes"), said(failure)));
     let mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
     let claim = mount.and_then(|m| match &case.pod.volume(&m.volume)?.source {
-        crate::diagnose::facts::VolumeSource::Claim { name, .. } => Some(name.as_str()),
+        VolumeSource::Claim { name, .. } => Some(name.as_str()),
         _ => None,
     });
     let told = match mount {
         Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
         None => told,
     };
+    // Where the path is not told: a volume that is bounded is the first to be full.
+    let bounded = |m: &&Mount| {
+        matches!(
+            case.pod.volume(&m.volume).map(|v| &v.source),
+            Some(VolumeSource::EmptyDir { size_limit: Some(_), .. })
+        )
+    };
+    let small = mount.into_iter().chain(&case.container.mounts).find(bounded);
+    if let (None, Some(small)) = (claim, small)
+        && let Some(VolumeSource::EmptyDir { memory, size_limit: Some(limit) }) =
+            case.pod.volume(&small.volume).map(|v| &v.source)
+    {
+        let kind = if *memory { "emptyDir in memory" } else { "emptyDir" };
+        let limit = words::bytes(*limit);
+        return told
+            .evidence(Source::PodSpec, format!("volume {} ({kind}) has sizeLimit {limit} and is mounted at {}", small.volume, small.path))
+            .advise(format!("Raise the sizeLimit of {limit} of volume {} (what lies in memory counts against the memory limit), or find what fills {}.", small.volume, small.path));
+    }
     let quote = failure.quote.to_ascii_lowercase();
     if mount.is_none() && ["shared memory", "/dev/shm", "shm_open", "shmget"].iter().any(|w| quote.contains(w)) {
         return told.advise("/dev/shm holds 64 MiB unless a volume is mounted there: mount an emptyDir with medium: Memory (and a sizeLimit) at /dev/shm; what lies in it counts as memory of the container.");

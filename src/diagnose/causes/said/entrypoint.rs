@@ -34,6 +34,15 @@ fn not_found(case: &Case, failure: &Failure) -> Told {
 
 fn not_executable(case: &Case, failure: &Failure) -> Told {
     let what = named(failure, "the program");
+    if failure.quote.to_ascii_lowercase().contains("exec format error") {
+        let told = Told::new(format!(
+            "{what} is a script without a first line that names its interpreter ({})",
+            said(failure)
+        ));
+        return with_command(case, told)
+            .advise(format!("Begin it with `#!/bin/sh` (no blank or empty line before it), or call it through its interpreter: command: [\"sh\", \"{what}\"]."))
+            .but("an image for another CPU gives the same message: its interpreter cannot run either");
+    }
     with_command(case, Told::new(format!("{what} may not be executed ({})", said(failure)))).advise(format!(
         "Give it the x bit in the image (RUN chmod +x {what}) or in the volume (defaultMode: 0755), or call it through its interpreter (sh {what})."
     ))

@@ -21,7 +21,28 @@ fn is_name(subject: &str) -> bool {
         && subject.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
+/// The variable of a reference `$(NAME)` of the spec that stands in the program's words as it was written: the kubelet leaves it
+/// so where the container has no variable of that name (or has it after the one that refers to it).
+pub(super) fn unexpanded<'a>(case: &Case, failure: &'a Failure) -> Option<&'a str> {
+    let (_, rest) = failure.quote.split_once("$(")?;
+    let (name, _) = rest.split_once(')')?;
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let reference = format!("$({name})");
+    let values = case.container.env.iter().filter_map(|e| e.value.as_deref());
+    let refers = case.container.command_line().chain(values).any(|text| text.contains(&reference));
+    (is_name && refers).then_some(name)
+}
+
 fn words(case: &Case, failure: &Failure) -> Told {
+    if let Some(name) = unexpanded(case, failure) {
+        let told = Told::new(format!("the spec refers to $({name}), and nothing fills it ({})", said(failure)))
+            .evidence(
+                Source::PodSpec,
+                format!("the kubelet leaves $({name}) as it stands where no variable {name} comes before it"),
+            );
+        return told
+            .advise(format!("Add {name} to the container's env, before the variable that refers to it. (A variable of the image or of a shell is written ${name} and needs a shell: sh -c.)"));
+    }
     let Some(subject) = failure.subject.as_deref().filter(|s| is_name(s)) else {
         return Told::new(format!("a variable that it needs is not set ({})", said(failure)))
             .advise("Set the variable that the message names in the container's env, or in the ConfigMap or Secret that it is filled from.");

@@ -19,6 +19,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
             .advise("Ports below 1024 need root or NET_BIND_SERVICE: let it listen on a port above (8080), and leave 80 or 443 to the Service.")
             .advise("Or add the capability: securityContext.capabilities.add: [NET_BIND_SERVICE].");
     }
+    if ["iptables", "ip6tables", "nft"].iter().any(|w| quote.contains(w)) {
+        return told.advise("It changes the pod's packet filter: that takes root and the capability NET_ADMIN (securityContext; on OpenShift an SCC that allows both). Service meshes can do it by a CNI plugin of the node instead.");
+    }
     if quote.contains("root") && (quote.contains("must") || quote.contains("need") || quote.contains("require")) {
         return told
             .advise("It wants to be root: drop runAsUser/runAsNonRoot for it, or use an image made for other users.");
@@ -31,6 +34,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return told
             .advise("Its entrypoint switches to another user, which only root (or SETUID and SETGID) can: let it start as root (no runAsUser, no runAsNonRoot, these two capabilities kept), and it drops the rights itself.")
             .advise("Or start the program directly as that user, without the entrypoint's switch (command:).");
+    }
+    if quote.contains("exec ") && quote.contains("operation not permitted") {
+        return told.advise("The kernel refuses to execute the program: it has file capabilities (setcap, such as cap_net_bind_service) that the container may not have. Add that capability in securityContext, or use an image without them; with allowPrivilegeEscalation: false old runtimes refuse it as well.");
     }
     if quote.contains("operation not permitted")
         || quote.contains("eperm")

@@ -148,6 +148,57 @@ fn a_missing_setting_is_a_variable_without_a_traceback_too() {
     assert!(found.summary.contains("DATABASE_URL"), "{}", found.summary);
 }
 
+fn mounted(path: &str, source: crate::diagnose::facts::VolumeSource) -> World {
+    World::new().crashed(1, "Error", 0).with(|w| {
+        w.pod().volumes.push(crate::diagnose::facts::PodVolume { name: "v".into(), source });
+        let mount = crate::diagnose::facts::Mount { volume: "v".into(), path: path.into(), ..Default::default() };
+        w.container().mounts.push(mount);
+    })
+}
+
+fn config_map() -> crate::diagnose::facts::VolumeSource {
+    let source = crate::diagnose::facts::KeyedSource { name: "scripts".into(), ..Default::default() };
+    crate::diagnose::facts::VolumeSource::ConfigMap(source)
+}
+
+#[test]
+fn a_mounted_script_lacks_its_interpreter_not_its_file_or_cpu() {
+    let world = |log: &str| mounted("/scripts", config_map()).log(log);
+    let crlf = world("exec /scripts/run.sh: no such file or directory\n");
+    assert_eq!(crlf.diagnose().reason, Reason::EntrypointNotFound);
+    assert!(advice(&crlf).contains("dos2unix"));
+    let bare = world("exec /scripts/run.sh: exec format error\n");
+    assert_eq!(bare.diagnose().reason, Reason::EntrypointNotExecutable);
+    assert!(advice(&bare).contains("#!/bin/sh"));
+    let image = world("exec /app/run.sh: exec format error\n");
+    assert_eq!(image.diagnose().reason, Reason::WrongArchitecture);
+}
+
+#[test]
+fn a_mount_over_a_languages_libraries_hides_them() {
+    let log = "Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding\nPython runtime state: core initialized\n";
+    assert_eq!(mounted("/usr/lib/python3.11", config_map()).log(log).diagnose().reason, Reason::MountPathConflict);
+    assert_eq!(mounted("/etc/app", config_map()).log(log).diagnose().reason, Reason::MissingModule);
+}
+
+#[test]
+fn a_reference_that_nothing_fills_is_a_missing_variable() {
+    let log = "ValueError: unknown url type: '$(BASE_URL)/x'\n";
+    let world = World::new().crashed(1, "Error", 1).log(log);
+    assert_eq!(world.diagnose().reason, Reason::InvalidConfiguration);
+    let found = world.with(|w| w.container().args = vec!["--url=$(BASE_URL)/x".into()]).diagnose();
+    assert_eq!(found.reason, Reason::MissingEnvironmentVariable);
+    assert!(found.summary.contains("refers to $(BASE_URL)"), "{}", found.summary);
+}
+
+#[test]
+fn a_bounded_volume_is_the_first_to_be_full() {
+    let small = crate::diagnose::facts::VolumeSource::EmptyDir { memory: true, size_limit: Some(8 << 20) };
+    let world = mounted("/data", small).log("OSError: [Errno 28] No space left on device\n");
+    assert_eq!(world.diagnose().reason, Reason::DiskFull);
+    assert!(advice(&world).contains("sizeLimit of 8Mi"), "{}", advice(&world));
+}
+
 #[test]
 fn a_traceback_that_points_above_hands_over() {
     let log = "ERROR [core.py:396] ValueError: 16 GiB KV cache is needed. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`.\nTraceback (most recent call last):\n  File \"/a.py\", line 3, in wait\n    raise RuntimeError(\nRuntimeError: Engine core initialization failed. See root cause above.\n";

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{image, mount, shapes};
+use crate::diagnose::causes::said::place;
 use crate::diagnose::facts::State;
 use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::{self, cut};
@@ -68,6 +69,9 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     {
         return Some(mount::hidden(case, path, over));
     }
+    if let Some(path) = subject.filter(|s| shape.reason == Reason::WrongArchitecture && is_mounted_text(case, s)) {
+        return Some(without_interpreter(case, path));
+    }
     let named = subject.map(|s| format!("\"{}\"", cut(s, 120)));
     let means = match &named {
         Some(n) => shape.means.replace("{}", n),
@@ -106,6 +110,23 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
         finding = finding.evidence(spec);
     }
     Some(finding)
+}
+
+fn is_mounted_text(case: &Case, path: &str) -> bool {
+    place::mount_of(case, path).is_some_and(|m| place::kind_of(case, m) == place::Place::Config)
+}
+
+/// What a ConfigMap or Secret holds is text: a script, which the kernel refuses where its `#!` line is missing.
+fn without_interpreter(case: &Case, path: &str) -> Finding {
+    let name = &case.container.name;
+    Finding::new(
+        Reason::EntrypointNotExecutable,
+        Confidence::Likely,
+        Basis::Stated,
+        format!("{name} cannot start: {path} is a script without a first line that names its interpreter."),
+    )
+    .advise(format!("Begin it with `#!/bin/sh` (no blank or empty line before it), or call it through its interpreter: command: [\"sh\", \"{path}\"]."))
+    .but("an image for another CPU gives the same message: its interpreter cannot run either")
 }
 
 /// CreateContainerConfigError: the kubelet has not asked the runtime yet.
@@ -163,7 +184,7 @@ fn fallback(case: &Case, said: &[Said]) -> Vec<Finding> {
         Confidence::Possible,
         Basis::Stated,
         format!(
-            "{} cannot start: the container runtime says: {}",
+            "{} cannot start: the container runtime says: {}.",
             case.container.name,
             cut(stated::innermost(s.text), 200)
         ),

@@ -202,3 +202,17 @@ fn an_argument_is_no_command() {
     assert_eq!(found.reason, Reason::EntrypointNotFound);
     assert!(found.remediation[0].text.contains("set command"), "{:?}", found.remediation);
 }
+
+#[test]
+fn the_quotes_within_quotes_of_old_runtimes_are_opened() {
+    let old = r#"OCI runtime create failed: container_linux.go:345: starting container process caused "process_linux.go:430: container init caused \"write /proc/16775/oom_score_adj: invalid argument\"": unknown"#;
+    let found = start_error(old).examine(examine);
+    assert_eq!(
+        found[0].summary,
+        "app cannot start: the container runtime says: write /proc/16775/oom_score_adj: invalid argument."
+    );
+    let gone = r#"container_linux.go:345: starting container process caused "process_linux.go:424: container init caused \"rootfs_linux.go:58: mounting \\\"/var/lib/kubelet/pods/x/volume-subpaths/conf/app/0\\\" to rootfs \\\"/var/lib/docker/o\\\" at \\\"/etc/app.yml\\\" caused \\\"no such file or directory\\\"\"": unknown"#;
+    assert_eq!(start_error(gone).examine(examine)[0].reason, Reason::VolumeMountFailed);
+    let long = "exec /entrypoint.sh: argument list too long";
+    assert_eq!(start_error(long).examine(examine)[0].reason, Reason::InvalidConfiguration);
+}

@@ -5,7 +5,7 @@
 
 use crate::diagnose::facts::{Event, State, seconds_between};
 use crate::diagnose::words::cut;
-use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source};
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
 
 /// Reads status and events.
 pub fn examine(case: &Case) -> Vec<Finding> {
@@ -20,15 +20,22 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let said = message.or(event.map(|e| e.message.as_str())).unwrap_or_default();
     let why = reason_in(said).map_or(String::new(), |w| format!(": {w}"));
     let hook = case.container.post_start.as_deref().map_or(String::new(), |h| format!(" ({})", cut(h, 120)));
+    let cut_off = stop::hook_was_cut_off(case, said);
+    let (confidence, basis) =
+        if cut_off { (Confidence::Possible, Basis::Symptom) } else { (Confidence::Certain, Basis::Stated) };
     let mut finding = Finding::new(
         Reason::LifecycleHookFailed,
-        Confidence::Certain,
-        Basis::Stated,
+        confidence,
+        basis,
         format!(
             "The postStart hook of {}{hook} failed, so the kubelet killed the container{why}.",
             case.container.name
         ),
     );
+    if cut_off {
+        finding =
+            finding.but("the container ended by itself, with an exit code of its own: the hook was cut off with it");
+    }
     if let Some(m) = message {
         finding =
             finding.evidence(Evidence::new(Source::ContainerStatus, format!("PostStartHookError: {}", cut(m, 600))));
@@ -78,6 +85,25 @@ mod tests {
         let found = w.examine(examine);
         assert_eq!(found[0].reason, Reason::LifecycleHookFailed);
         assert!(found[0].summary.contains("exited with 1"), "{}", found[0].summary);
+    }
+
+    #[test]
+    fn a_hook_that_went_down_with_its_container_did_not_kill_it() {
+        let hook = |error: &str| {
+            format!(
+                "Exec lifecycle hook ([/post.sh]) for Container \"app\" in Pod \"web-1_shop(p-1)\" failed - error: {error}"
+            )
+        };
+        let cut = hook("command '/post.sh' exited with 137: , message: \"\"");
+        let own = "Error: Cannot find configuration directory: /etc/app\n";
+        for text in
+            [cut.clone(), hook("rpc error: code = Unknown desc = container not running (0c1d): , message: \"\"")]
+        {
+            let w = World::new().crashed(1, "Error", 3).log(own).event("FailedPostStartHook", &text, 3);
+            assert_ne!(w.diagnose().reason, Reason::LifecycleHookFailed, "{text}");
+        }
+        let killed = World::new().crashed(137, "Error", 3).event("FailedPostStartHook", &cut, 3);
+        assert_eq!(killed.diagnose().reason, Reason::LifecycleHookFailed);
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     }
     let present = said.iter().find(|s| {
         let lower = s.text.to_lowercase();
-        UNBOUND.iter().any(|w| lower.contains(w)) || names(&NOT_FOUND, s.text).is_some()
+        let bare = lower.contains("pvc ") && lower.contains("not bound");
+        bare || UNBOUND.iter().any(|w| lower.contains(w)) || names(&NOT_FOUND, s.text).is_some()
     });
     match present {
         Some(s) => unbound(case).iter().map(|u| pending::explain(case, u, Some(s))).collect(),

@@ -42,6 +42,7 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
     (&["transport endpoint is not connected"], "a network mount on the node lost its process", "Restart the driver's pod on that node."),
     (&["maximum_persistent_disks"], "the node has as many disks as its machine type may have", "Let the pod run on another node, or use machine types that attach more disks."),
     (&["maximum number of", "disks"], "the node has as many disks as its machine type may have", "Let the pod run on another node, or use machine types that attach more disks."),
+    (&["external-attacher"], "nobody attaches it: the controller of its CSI driver does not run", "Check that the driver is installed and that its controller (attacher) runs. A driver that attaches nothing (NFS, EFS) says so in its CSIDriver object: attachRequired: false."),
     (&["attachment is being deleted"], "an old attachment of it is marked for deletion and does not go", "See what still holds the VolumeAttachment: its finalizer is removed by the driver's attacher once the volume is detached (kubectl get volumeattachments; the log of the driver's controller)."),
     (&["an operation with the given volume"], "an earlier operation on it still hangs in the driver", "Look at the driver's pod on this node and at the network from the node to the storage: the first try hangs, the later ones only meet it."),
     (&["no such device"], "the device is gone, or the node's kernel lacks that file system", "Load or install the file system's kernel module on the node (modprobe), or look where the device is."),

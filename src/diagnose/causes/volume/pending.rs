@@ -81,6 +81,9 @@ fn waiting(case: &Case, claim: &Claim, events: &[&Event]) -> Finding {
             "it waits for the scheduler to place its first consumer (WaitForFirstConsumer), but the pod was put on node {} past the scheduler (spec.nodeName)",
             case.pod.node.as_deref().unwrap_or("?")
         ),
+        _ if is_unplaced(case, events) => {
+            "it waits until the pod is placed on a node (WaitForFirstConsumer), which does not happen".to_owned()
+        }
         (Some(e), _, _) => format!("provisioning fails: {}", cut(innermost(&e.message), 240)),
         (None, Some(_), Some(p)) => format!("it waits for the provisioner {p}, which has made no volume"),
         (None, None, Some(p)) => format!("no volume was made for it, and its provisioner {p} says nothing"),
@@ -100,7 +103,21 @@ fn waiting(case: &Case, claim: &Claim, events: &[&Event]) -> Finding {
         finding = finding.advise("Leave nodeName out and choose the node by nodeSelector kubernetes.io/hostname (or node affinity): only the scheduler binds such a claim.");
         return finding.blame(root(case, name, why));
     }
+    if is_unplaced(case, events) {
+        finding = finding.advise(
+            "Find why no node takes the pod: the scheduler's words tell. Only then is a volume made for the claim.",
+        );
+        return finding.blame(root(case, name, why));
+    }
     advise(case, finding, failed.map(|e| e.message.as_str()), provisioner, name).blame(root(case, name, why))
+}
+
+/// The scheduler says that it places the pod nowhere, and the newest that is known of the claim is that it waits for that.
+fn is_unplaced(case: &Case, events: &[&Event]) -> bool {
+    let waits = events.first().is_some_and(|e| e.reason == "WaitForFirstConsumer");
+    let pod = case.pod;
+    let refused = pod.condition("PodScheduled").is_some_and(|c| c.status == "False");
+    waits && refused && pod.node.is_none() && pod.nominated_node.is_none()
 }
 
 /// The scheduler binds such a claim before it places the pod: a pod that has its node while the claim still waits for it came

@@ -575,6 +575,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "invalid literal for int", ""),
     strong(BadConfig, "invalid duration", ""),
     strong(BadConfig, "invalid url", ""),
+    strong(BadConfig, "unknown url type", ""),
     strong(BadConfig, "invalid uri", ""),
     strong(BadConfig, "invalid port", r"invalid port"),
     strong(BadConfig, "invalid log level", ""),

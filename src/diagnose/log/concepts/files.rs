@@ -160,6 +160,16 @@ pub(super) const ROWS: &[Row] = &[
     strong(FileMissing, "could not find file", r"could not find file '(?<subject>[^']+)'"),
     strong(FileMissing, "could not find a part of the path", r"part of the path '(?<subject>[^']+)'"),
     strong(FileMissing, "the system cannot find the", ""),
+    strong(
+        FileMissing,
+        "find ",
+        r"(?:can ?not|can't|could not|couldn't|unable to|failed to) find (?:the )?(?:\w+ ){0,2}(?:file|directory|dir|folder|path)\W{1,4}(?<subject>\.{0,2}/[\w./\-]+)",
+    ),
+    strong(
+        FileMissing,
+        "locate ",
+        r"(?:can ?not|can't|could not|couldn't|unable to|failed to) locate (?:the )?(?:\w+ ){0,2}(?:file|directory|dir|folder|path)\W{1,4}(?<subject>\.{0,2}/[\w./\-]+)",
+    ),
     strong(FileMissing, "file not found", ""),
     strong(FileMissing, "file does not exist", ""),
     strong(FileMissing, "file is missing", r"(?<subject>[\w./\-]+) file is missing"),
@@ -191,7 +201,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         FileMissing,
         "find",
-        r"(?:can ?not|can't|could not|couldn't|unable to|failed to) (?:find|locate|stat|open|read|load) (?:the )?(?:\w+ )?(?:config\w*|settings|credentials|key|cert\w*|license|kubeconfig|properties|ca|tls)(?:[ _-]\w+)? ?(?:file)?\W.{0,20}(?<subject>/[\w./\-]+)",
+        r"(?:can ?not|can't|could not|couldn't|unable to|failed to) (?:find|locate|stat|open|read|load) (?:the )?(?:\w+ )?(?:config\w*|settings|credentials|key|cert\w*|license|kubeconfig|properties|ca|tls)(?:[ _-]\w+)? ?(?:file)?\W.{0,20}?(?<subject>/[\w./\-]+)",
     ),
     strong(
         FileMissing,

@@ -2,7 +2,7 @@
 
 use super::{Row, strong};
 use crate::diagnose::log::Concept::{
-    BadImage, CommandMissing, CommandNotExecutable, LibraryMissing, NodeFeature, WrongArchitecture,
+    BadConfig, BadImage, CommandMissing, CommandNotExecutable, LibraryMissing, NodeFeature, WrongArchitecture,
 };
 
 /// Rows, in order of precedence.
@@ -40,6 +40,10 @@ pub(super) const ROWS: &[Row] = &[
     strong(NodeFeature, "cpu does not support", ""),
     strong(NodeFeature, "cpu lacks", ""),
     strong(NodeFeature, "rule_append failed", ""),
+    strong(NodeFeature, "no chain/target/match by that name", ""),
+    strong(WrongArchitecture, "unsupported system page size", ""),
+    // -- an environment that execve does not take
+    strong(BadConfig, "argument list too long", r"\bexec\b.{0,160}argument list too long"),
     // -- another CPU architecture
     strong(WrongArchitecture, "exec format error", r"(?:^|\s)exec (?<subject>/?[\w./\-]+): exec format error"),
     strong(WrongArchitecture, "exec format error", ""),

@@ -2,7 +2,7 @@
 
 use super::{Row, strong, weak};
 use crate::diagnose::log::Concept::{
-    Abort, Exception, HeapExhausted, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
+    Abort, Exception, HeapExhausted, ModuleMissing, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
 };
 
 /// Rows, in order of precedence.
@@ -58,6 +58,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(OutOfMemory, "insufficient memory for the java runtime", ""),
     strong(OutOfMemory, "os::commit_memory", ""),
     strong(OutOfMemory, "std::bad_alloc", ""),
+    // a few bytes are refused for another reason than their number
+    weak(OutOfMemory, "memory allocation of", r"memory allocation of \d{1,4} bytes failed"),
     strong(OutOfMemory, "memory allocation of", r"memory allocation of \d+ bytes failed"),
     strong(OutOfMemory, "runtime: out of memory", ""),
     strong(OutOfMemory, "fatal error: out of memory", ""),
@@ -102,6 +104,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(Abort, "stack smashing detected", ""),
     strong(Abort, "buffer overflow detected", ""),
     strong(Abort, "pure virtual method called", ""),
+    // Its own library is not where it should be: hidden by a mount, or PYTHONHOME is wrong.
+    strong(ModuleMissing, "failed to get the python codec", ""),
     strong(Abort, "fatal python error", ""),
     weak(Abort, "terminate called", ""),
     weak(Abort, "sigabrt", r"\bSIGABRT\b"),

@@ -178,3 +178,12 @@ fn a_pod_put_on_its_node_past_the_scheduler_waits_for_ever() {
     let scheduled = placed().event("Scheduled", "Successfully assigned shop/web-1 to node-1", 1).diagnose();
     assert!(!scheduled.summary.contains("past the scheduler"), "{}", scheduled.summary);
 }
+
+#[test]
+fn fargate_says_in_its_own_words_that_a_claim_waits() {
+    let message =
+        "Pod not supported on Fargate: volumes not supported: store not supported because: PVC data not bound";
+    let world = with_claim(held(message), claim(Some("gp2")));
+    expect(&world, Reason::PvcPending, &["data"]);
+    blames(&world, "PersistentVolumeClaim", "data");
+}

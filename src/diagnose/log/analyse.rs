@@ -44,7 +44,7 @@ const TROUBLE: &[&str] = &[
     "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known",
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
-    "exceed", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
+    "exceed", "decrypt", "invalidmessage", "invalidtoken", "no package.json", "sudo:", "globalization", "agree", "accept", "neither", "expected", "belongs to", "owned by", "security risk", "restricted", "file exists", "newer",
     "signal ", "gated repo", "insecure", "hexadecimal", "padding", "check your", "set the ",
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
     "not there", "not yet", "no chain",
@@ -137,8 +137,9 @@ fn earlier_heads(cut: &str) -> Vec<(Vec<&str>, usize)> {
 
 fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
     let records = records::split(lines);
-    let mut suspects: Vec<usize> =
-        (0..records.len()).filter(|i| lines[records[*i].lines.clone()].iter().any(|l| is_suspect(l))).collect();
+    let mut suspects: Vec<usize> = (0..records.len())
+        .filter(|i| records[*i].uncaught || lines[records[*i].lines.clone()].iter().any(|l| is_suspect(l)))
+        .collect();
     if suspects.len() > MAX_CANDIDATES {
         let keep = suspects.len() - MAX_CANDIDATES + 40;
         suspects.drain(40..keep);

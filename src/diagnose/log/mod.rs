@@ -9,6 +9,7 @@ mod concepts;
 mod excerpt;
 mod layout;
 mod lines;
+mod order;
 mod parts;
 mod records;
 mod severity;

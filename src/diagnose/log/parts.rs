@@ -9,6 +9,7 @@ use super::about::{is_network, peer, subject_near};
 use super::analyse::{hit, is_suspect};
 use super::concepts::{self, Meaning, Strength, pattern};
 use super::layout;
+use super::order::{is_cause, listed_causes, reading_order};
 use super::records::{self, Kind, Record};
 use super::severity::{self, Severity};
 use super::structured;
@@ -169,8 +170,14 @@ impl Read<'_> {
             }
         }
         // of a traceback the exception line speaks, also where no row knows it
-        if let Some((at, _)) = best.as_mut().filter(|(at, _)| self.parts[*at].starts_with("Traceback (most recent")) {
+        if let Some((at, meaning)) =
+            best.as_mut().filter(|(at, _)| self.parts[*at].starts_with("Traceback (most recent"))
+        {
             *at = self.order().first().copied().unwrap_or(*at);
+            // unless that one only points elsewhere
+            if recall(self.parts[*at], known).is_some_and(|own| own.strength == Strength::Wrapper) {
+                meaning.strength = Strength::Wrapper;
+            }
         }
         best
     }
@@ -206,6 +213,10 @@ impl Read<'_> {
         }
         if self.structured && at > 0 {
             return text::tidy(&format!("{}: {part}", self.parts[0]), MAX_QUOTE);
+        }
+        // a message that names the kind, and the error field that says more
+        if let Some(error) = self.parts.get(1).filter(|p| self.structured && !records::is_frame(p)) {
+            return text::tidy(&format!("{part}: {error}"), MAX_QUOTE);
         }
         text::tidy(&self.rust_panic(at).unwrap_or_else(|| part.to_owned()), MAX_QUOTE)
     }
@@ -247,54 +258,6 @@ fn inner_kind(parts: &[&str]) -> Kind {
     } else {
         Kind::Plain
     }
-}
-
-/// Most parts of one record that are read.
-const MAX_PARTS: usize = 60;
-
-fn reading_order(parts: &[&str], kind: Kind) -> Vec<usize> {
-    let readable =
-        |i: &usize| !parts[*i].trim().is_empty() && !records::is_frame(parts[*i]) && !records::is_usage(parts[*i]);
-    match kind {
-        Kind::Python => {
-            // exception lines stand at the margin; the last one was raised. Behind it: its further lines
-            let margin = |i: &usize| !parts[*i].starts_with([' ', '\t']);
-            let first = parts.iter().rposition(|p| p.starts_with("Traceback (most recent")).unwrap_or(0);
-            let raised = (first + 1..parts.len()).find(|i| margin(i) && readable(i)).unwrap_or(first);
-            let mut order: Vec<usize> = (raised..parts.len()).filter(readable).take(MAX_PARTS / 2).collect();
-            order.extend((0..raised).rev().filter(margin).filter(readable).take(MAX_PARTS / 2));
-            order
-        }
-        Kind::Chain => {
-            let listed = listed_causes(parts);
-            let mut order: Vec<usize> = (0..parts.len())
-                .rev()
-                .filter(|i| is_cause(parts[*i]) || listed.contains(i))
-                .take(MAX_PARTS / 2)
-                .collect();
-            order.extend((0..parts.len()).filter(readable).take(MAX_PARTS / 2));
-            order
-        }
-        Kind::Go | Kind::Plain => (0..parts.len()).filter(readable).take(MAX_PARTS).collect(),
-    }
-}
-
-/// Causes as Rust's anyhow lists them: a line `Caused by:`, then one cause, or several with numbers, the deepest last.
-fn listed_causes(parts: &[&str]) -> Vec<usize> {
-    let Some(head) = parts.iter().position(|p| p.trim() == "Caused by:") else { return Vec::new() };
-    let end = (head + 1..parts.len())
-        .find(|i| parts[*i].starts_with("Stack backtrace") || parts[*i].starts_with("Location:"))
-        .unwrap_or(parts.len());
-    let numbered = |i: &usize| {
-        parts[*i].trim_start().split_once(": ").is_some_and(|(n, _)| n.len() < 3 && n.parse::<u8>().is_ok())
-    };
-    let all: Vec<usize> = (head + 1..end).filter(numbered).take(MAX_PARTS / 2).collect();
-    if all.is_empty() && head + 1 < end { vec![head + 1] } else { all }
-}
-
-fn is_cause(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("Caused by") || line.starts_with("caused by: ") || line.starts_with("---> ")
 }
 
 /// Classification with a memory: retries say the same again and again, with other numbers.

@@ -75,6 +75,8 @@ struct Splitter<'l> {
     blank: bool,
     /// The line before.
     shown: &'l str,
+    /// The line before is the heading of a failure's description (Spring Boot's report).
+    described: bool,
 }
 
 /// npm puts one mark before every line of one error: code, system call, path, words.
@@ -117,6 +119,7 @@ pub(crate) fn split(lines: &[&str]) -> Vec<Record> {
         }
         splitter.blank = false;
         splitter.shown = line;
+        splitter.described = line.trim_end() == "Description:";
     }
     splitter.records
 }
@@ -131,7 +134,7 @@ impl Splitter<'_> {
             lines: number..number + 1,
             severity: severity::of_line(line),
             kind: Kind::Plain,
-            uncaught: after_caret || matches(&UNCAUGHT, line),
+            uncaught: after_caret || self.described || matches(&UNCAUGHT, line),
         };
         self.inside = if line.starts_with("Traceback (most recent") {
             Inside::Traceback

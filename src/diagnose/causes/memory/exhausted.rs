@@ -87,6 +87,19 @@ mod tests {
     use crate::diagnose::testing::World;
 
     #[test]
+    fn the_memory_of_a_card_is_no_heap() {
+        for log in [
+            "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n",
+            "error: unable to allocate CUDA0 buffer\n",
+        ] {
+            let found = World::new().crashed(1, "Error", 9).log(log).diagnose();
+            assert_eq!(found.reason, Reason::RuntimeHeapExhausted, "{log}");
+            assert!(found.summary.contains("GPU"), "{}", found.summary);
+            assert!(!found.remediation.iter().any(|r| r.text.contains("-Xmx")), "{log}");
+        }
+    }
+
+    #[test]
     fn a_jvm_told_to_exit_on_a_full_heap_exits_3() {
         let world = |code| {
             World::new()

@@ -24,6 +24,12 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Some(n) => told.evidence(Source::Node, format!("node {} is {}", n.name, n.architecture)),
         None => told,
     };
+    if failure.quote.contains("invalid ELF header") {
+        return told.advise(format!(
+            "The file was copied from a machine of another system (node_modules or a virtual environment of a workstation): keep that folder out of the image ({}) by .dockerignore, and install the packages while it is built.",
+            case.container.image
+        ));
+    }
     let kernel = failure.quote.to_ascii_lowercase().contains("exec format error");
     let told = if kernel { told.certain() } else { told };
     told.advise_command(

@@ -35,6 +35,18 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["opic", "available"],
         "Create the topic on that broker (topic creation by clients is often switched off), or correct its name in the settings.",
     ),
+    (
+        &["extension"],
+        "The database server lacks that extension: run a database image that brings it (the file is looked for on the server), and create it there with a user that may.",
+    ),
+    (
+        &["icense", "xpired"],
+        "Get a new licence key and put it where the pod reads it (Secret or variable); a changed Secret reaches environment variables only with a new pod.",
+    ),
+    (
+        &["ecrypt"],
+        "The key is not the one that the data was encrypted with: give it the old key again (the Secret or variable of before), or set the encrypted values anew.",
+    ),
     (&["no such index"], "Create the index first, or correct its name in the settings."),
     (
         &["database \"", "does not exist"],

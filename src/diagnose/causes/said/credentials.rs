@@ -44,13 +44,32 @@ const KINDS: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// Nobody refused them: there are none.
+fn has_none(quote: &str) -> bool {
+    [
+        "unable to locate credentials",
+        "nocredential",
+        "no credentials",
+        "could not find credentials",
+        "could not load the default credentials",
+        "could not load credentials",
+    ]
+    .iter()
+    .any(|w| quote.contains(w))
+}
+
 fn words(case: &Case, failure: &Failure) -> Told {
     if let Some((account, verb, resource)) = rbac(failure) {
         return rbac_words(case, failure, &account, &verb, &resource);
     }
     let who = failure.subject.as_deref().map_or_else(String::new, |s| format!(" of {s}"));
     let at = failure.target.as_ref().map_or_else(String::new, |t| format!(" at {}", t.host));
-    let told = Told::new(format!("the credentials{who} are refused{at} ({})", said(failure)));
+    let told = if has_none(&failure.quote.to_ascii_lowercase()) {
+        Told::new(format!("it finds no credentials ({})", said(failure)))
+            .advise("Give the pod an identity (the role or workload identity of its service account), or the credentials by env or a mounted Secret.")
+    } else {
+        Told::new(format!("the credentials{who} are refused{at} ({})", said(failure)))
+    };
     let secrets: Vec<String> = case
         .container
         .env

@@ -39,6 +39,10 @@ fn words(case: &Case, failure: &Failure) -> Told {
             .evidence(Source::PodSpec, format!("volume {} ({kind}) has sizeLimit {limit} and is mounted at {}", small.volume, small.path))
             .advise(format!("Raise the sizeLimit of {limit} of volume {} (what lies in memory counts against the memory limit), or find what fills {}.", small.volume, small.path));
     }
+    let quote = failure.quote.to_ascii_lowercase();
+    if mount.is_none() && ["shared memory", "/dev/shm", "shm_open", "shmget"].iter().any(|w| quote.contains(w)) {
+        return told.advise("/dev/shm holds 64 MiB unless a volume is mounted there: mount an emptyDir with medium: Memory (and a sizeLimit) at /dev/shm; what lies in it counts as memory of the container.");
+    }
     let Some(claim) = claim else {
         return told.advise("Find what fills it (du in the container, df on the node), and give that data a volume of its own or a limit.");
     };

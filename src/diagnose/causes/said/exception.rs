@@ -34,6 +34,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
                 .advise("Look whether another replica or Job is at work; if not, the lock was left by one that was killed: release it in the store (liquibase release-locks, the lock's row or file).")
                 .advise("So that it does not come back: one migration at a time (a Job, or strategy Recreate), and a start that no probe cuts short.")
         }
+        _ if is_runtime_version(&failure.quote.to_ascii_lowercase()) => {
+            Told::new(format!("the runtime in its image has another version than it wants: {}", said(failure))).advise(
+                "Build it on a base image of the version that the message names, or run the release that fits this runtime; pin both tags.",
+            )
+        }
         _ => Told::new(format!("an error that it does not handle: {}", said(failure)))
             .advise(match case.crash_log().and_then(|l| super::frame::own(&l.text)) {
                 Some(place) => format!("The stack leads to {place}: fix it there, or go back to the version that worked."),
@@ -41,6 +46,22 @@ fn words(case: &Case, failure: &Failure) -> Told {
             })
             .advise("If it began with new data or a new setting, that is what the code does not handle."),
     }
+}
+
+/// A program, or its libraries, that ask for another version of the language's runtime.
+fn is_runtime_version(quote: &str) -> bool {
+    let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
+    any(&["require", "specified", "incompatible", "more recent version", "unsupported"])
+        && any(&[
+            "php version",
+            "node.js",
+            "node version",
+            "ruby version",
+            "python version",
+            "python >=",
+            "java runtime",
+            "class file",
+        ])
 }
 
 /// A lock that another holds, as stores and migration tools say it.
@@ -69,8 +90,11 @@ fn data_advice(quote: &str) -> &'static str {
     if any(&["file exists"]) {
         return "What an earlier run left in the volume stands in the way (an emptyDir outlives a restart of the container): let the command bear it (mkdir -p, ln -sfn, cp -f), or delete the pod, which begins with an empty one.";
     }
-    if any(&["no migration found for version", "locate revision", "newer"]) {
+    if any(&["no migration found for version", "locate revision", "newer", "downgrad"]) {
         return "The data has been migrated further than this version knows: run the version that did it (or a newer one), or restore the backup from before the upgrade.";
+    }
+    if any(&["no schema history table"]) {
+        return "The schema was not made by this tool: give it an empty database, or tell it where the existing one stands (flyway baseline, baselineOnMigrate).";
     }
     if any(&["migration checksum", "have failed validation", "failed migration", "dirty"]) {
         "Put the migration file back as it was applied, or mend the migration history (flyway repair, migrate force), then start again."

@@ -30,6 +30,8 @@ const FOREIGN: &[&str] = &[
     "runtime/",
     "site-packages",
     "dist-packages",
+    "/.venv/",
+    "/venv/",
     "/lib/python",
     "<frozen",
     "<string>",

@@ -11,6 +11,11 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {
+    if ["nvidia", "cuda"].iter().any(|w| failure.quote.to_ascii_lowercase().contains(w)) {
+        return Told::new(format!("it finds no GPU that it can use ({})", said(failure)))
+            .advise("A container gets a GPU only by a request: resources.limits: {nvidia.com/gpu: 1}; without it, no device and no driver is mounted into it.")
+            .advise("If it has one, look at the node: driver, device plugin, the nvidia runtime class, and whether the driver is new enough for the image's CUDA.");
+    }
     let name = case.pod.node.as_deref().unwrap_or("the node");
     let told = Told::new(format!("node {name} lacks what it needs ({})", said(failure)));
     let told = match case.pod.node.as_deref().and_then(|n| case.cluster.node(n)) {

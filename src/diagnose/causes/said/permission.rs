@@ -52,6 +52,9 @@ fn words(case: &Case, failure: &Failure) -> Told {
         Some(path) if is_home_of_nobody(path) => told
             .advise(format!("{path} at the root means that this user has no home (HOME is /): set HOME, or the program's own variable for that folder, to one that it may write, such as an emptyDir at /tmp/home."))
             .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
+        Some(path) if path.starts_with("/tmp/") => told
+            .advise("Mount an emptyDir at /tmp: in this image the folder is not everybody's to write.")
+            .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
         Some(path) => told
             .advise(format!("Let the image give {path} to the user that it runs as (chown in the Dockerfile; group 0 with g+w for random users of OpenShift), or mount an emptyDir there."))
             .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),

@@ -17,8 +17,23 @@ static PORT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)(?:[\w.\]*]:|\s:|port:? |\()(?P<port>\d{2,5})(?:\D|$)").ok());
 
 fn port(failure: &Failure) -> Option<u16> {
-    let captures = PORT.as_ref()?.captures_iter(&failure.quote);
-    captures.filter_map(|c| c.name("port")?.as_str().parse().ok()).find(|p: &u16| *p >= 20)
+    let quote = &failure.quote;
+    PORT.as_ref()?
+        .captures_iter(quote)
+        .filter_map(|c| c.name("port"))
+        .filter(|port| !is_line_number(&quote[..port.start()]))
+        .filter_map(|port| port.as_str().parse().ok())
+        .find(|p: &u16| *p >= 20)
+}
+
+/// Before it stands a source file, or such a file and its line: `src/main.rs:22:10`.
+fn is_line_number(before: &str) -> bool {
+    const SOURCES: &[&str] = &[
+        "rs", "go", "py", "js", "ts", "mjs", "cjs", "java", "kt", "scala", "cs", "rb", "php", "c", "cc", "cpp", "ex",
+        "erl", "lua",
+    ];
+    let place = before.trim_end_matches(|c: char| c.is_ascii_digit() || c == ':' || c == '(');
+    place.rsplit_once('.').is_some_and(|(_, extension)| SOURCES.contains(&extension))
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {

@@ -198,3 +198,85 @@ fn a_bounded_volume_is_the_first_to_be_full() {
     assert_eq!(world.diagnose().reason, Reason::DiskFull);
     assert!(advice(&world).contains("sizeLimit of 8Mi"), "{}", advice(&world));
 }
+
+#[test]
+fn a_traceback_that_points_above_hands_over() {
+    let log = "ERROR [core.py:396] ValueError: 16 GiB KV cache is needed. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`.\nTraceback (most recent call last):\n  File \"/a.py\", line 3, in wait\n    raise RuntimeError(\nRuntimeError: Engine core initialization failed. See root cause above.\n";
+    let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+    assert!(found.summary.contains("KV cache"), "{}", found.summary);
+}
+
+#[test]
+fn a_runtime_of_another_version_is_named() {
+    for log in [
+        "PHP Fatal error:  Composer detected issues in your platform: Your Composer dependencies require a PHP version \">= 8.1.0\". You are running 8.0.28.\n",
+        "Bundler::RubyVersionMismatch: Your Ruby version is 2.7.6, but your Gemfile specified 3.0.4\n",
+    ] {
+        let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+        assert!(found.summary.contains("runtime in its image"), "{}", found.summary);
+    }
+}
+
+#[test]
+fn a_line_of_the_source_is_no_port() {
+    for (log, port) in [
+        ("thread 'main' panicked at 'Failed to bind: Address already in use', src/main.rs:22:10\n", false),
+        ("server.go:118: listen tcp :8080: bind: address already in use\n", true),
+    ] {
+        let found = World::new().crashed(1, "Error", 2).log(log).diagnose();
+        assert_eq!(found.reason, Reason::PortConflict, "{log}");
+        assert_eq!(found.summary.contains("port 8080"), port, "{}", found.summary);
+        assert!(!found.summary.contains("port 22") && !found.summary.contains("port 118"), "{}", found.summary);
+    }
+}
+
+#[test]
+fn shared_memory_is_a_disk_of_its_own() {
+    for log in [
+        "ERROR: failed to create shared memory segment: No space left on device\n",
+        "OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'\n",
+    ] {
+        let world = World::new().crashed(1, "Error", 2).log(log);
+        assert_eq!(world.diagnose().reason, Reason::DiskFull, "{log}");
+        assert!(advice(&world).contains("/dev/shm"), "{log}");
+    }
+}
+
+#[test]
+fn springs_report_is_quoted_by_its_description() {
+    let head =
+        "***************************\nAPPLICATION FAILED TO START\n***************************\n\nDescription:\n\n";
+    for text in [
+        "Parameter 0 of constructor in com.example.Orders required a bean of type 'com.example.Client' that could not be found.",
+        "The dependencies of some of the beans in the application context form a cycle:",
+    ] {
+        let log = format!("{head}{text}\n\nAction:\n\nConsider another way.\n\n");
+        let found = World::new().crashed(1, "Error", 9).log(&log).diagnose();
+        assert_eq!(found.reason, Reason::UnhandledException, "{text}");
+        assert!(found.summary.contains(&text[..40]), "{}", found.summary);
+    }
+}
+
+#[test]
+fn bundler_only_says_that_its_command_failed() {
+    let log = "bundler: failed to load command: rails (/usr/local/bundle/bin/rails)\n/usr/local/bundle/gems/activesupport-7.0.4/lib/active_support/message_encryptor.rb:203:in `rescue in _decrypt': ActiveSupport::MessageEncryptor::InvalidMessage (ActiveSupport::MessageEncryptor::InvalidMessage)\n";
+    let found = World::new().crashed(1, "Error", 3).log(log).diagnose();
+    assert_eq!(found.reason, Reason::InvalidConfiguration, "{}", found.summary);
+    let log = "error:1C800064:Provider routines::bad decrypt\n";
+    let world = World::new().crashed(1, "Error", 3).log(log);
+    assert!(advice(&world).contains("encrypted with"), "{}", world.diagnose().summary);
+}
+
+#[test]
+fn message_and_error_of_a_record_are_both_quoted() {
+    for (log, want) in [
+        (
+            "time=\"2024-01-01T00:00:00Z\" level=fatal msg=\"unable to connect to database\" error=\"server said no\"\n",
+            "server said no",
+        ),
+        ("{\"level\":\"fatal\",\"msg\":\"cannot connect to the queue\",\"error\":\"it went away\"}\n", "it went away"),
+    ] {
+        let found = World::new().crashed(1, "Error", 3).log(log).diagnose();
+        assert!(found.evidence.iter().any(|e| e.detail.contains(want)), "{:?}", found.evidence);
+    }
+}

@@ -61,6 +61,11 @@ pub(super) const ENVIRONMENT: &[Row] = &[
         "neither",
         r#"neither ["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))\W{1,4}n?or .{0,60}(?:is|are|was|were) (?:set|defined|given|provided|specified|present)"#,
     ),
+    strong(
+        EnvMissing,
+        "set ",
+        r#"(?:could not|couldn't|cannot|can't|not found|missing|unable).{1,120}[.!:;,] (?:please )?set (?:the )?["'`$]*(?<subject>(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+))"#,
+    ),
     // -- idioms of languages
     strong(EnvMissing, "keyerror", r#"keyerror: ["'](?<subject>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*))["']"#),
     strong(EnvMissing, "key not found", r#"key not found: "(?<subject>(?-i:[A-Z][A-Z0-9_]*))""#),
@@ -237,6 +242,20 @@ pub(super) const FIRST: &[Row] = &[
     strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
     strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "find your database", r"find your database: (?<subject>\w+)"),
+    strong(
+        BadConfig,
+        "server",
+        r"\b(?:ssl|tls) is not (?:enabled|supported) (?:on|by) the server|server (?:does not|doesn't) support (?:ssl|tls)",
+    ),
+    // a key that does not fit what was encrypted with another
+    strong(
+        BadConfig,
+        "decrypt",
+        r"(?:could not|cannot|can't|failed to|unable to|error) (?:be )?decrypt|bad decrypt|decrypt(?:ion)? (?:failed|error)",
+    ),
+    strong(BadConfig, "invalidmessage", r"messageencryptor::invalidmessage"),
+    strong(BadConfig, "fernet.invalidtoken", ""),
     strong(BadConfig, "unknown_topic_or_part", r"(?:not available|unknown topic)\W+(?<subject>[\w.\-]+)|unknown_topic"),
     strong(BadConfig, "unknown topic", ""),
     strong(
@@ -245,6 +264,14 @@ pub(super) const FIRST: &[Row] = &[
         r#"\btopics? ["'`\[]?(?<subject>[\w.\-]+)["'`\]]? (?:is |are )?(?:not (?:available|found|present)|missing|unknown|does(?:n't| not) exist|not present in metadata)"#,
     ),
     strong(BadConfig, "not_found", r"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"),
+    // a file or part of the server's own, which no file of this container mends
+    strong(BadConfig, "extension control file", r#"extension control file "[^"]*?(?<subject>[\w\-]+)\.control""#),
+    strong(
+        BadConfig,
+        "extension",
+        r#"\bextension ["'`](?<subject>[\w\-]+)["'`] (?:is not available|does not exist|is not (?:installed|supported))"#,
+    ),
+    strong(BadConfig, "could not access file \"", r#"could not access file "(?<subject>[\w$/\-]+)": no such file"#),
     strong(BadConfig, "no such index", r"no such index \[?(?<subject>[\w.\-]+)"),
     strong(BadConfig, "index_not_found_exception", ""),
     strong(BadConfig, "unable to validate credentials inherited", ""),
@@ -337,6 +364,9 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadData, "unexpected end of file reading the append only file", ""),
     strong(BadData, "unknown storage engine", ""),
     strong(BadData, "upgrade after a crash is not supported", ""),
+    strong(BadData, "found failed migrations", ""),
+    strong(BadData, "but no schema history table", ""),
+    strong(BadData, "downgrading", r"downgrading (?:is|are) not"),
     strong(BadData, "downgrade", r"(?:cannot|can't|not|un)\s?\w* ?(?:be )?downgrad|downgrade (?:is )?not"),
     strong(BadData, "featurecompatibilityversion", ""),
     strong(BadData, "can't handle rdb format", ""),
@@ -420,6 +450,23 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(BadConfig, "connectionstring", r"connectionstring\b.{0,60}(?:not|null|empty|invalid|missing)"),
     strong(BadConfig, "format of the initialization string", ""),
+    strong(
+        BadConfig,
+        "eula",
+        r"(?:need|must|have|has|please|not|require)\w*\b.{0,30}\b(?:agree\w*|accept\w*)\b.{0,20}\beula\b|\beula\b.{0,30}(?:not|must|to be) (?:been |be )?(?:accepted|agreed)",
+    ),
+    strong(
+        BadConfig,
+        "license",
+        r"(?:need|must|have|has|please)\w*\b.{0,30}\b(?:agree\w*|accept\w*)\b.{0,20}\blicen[sc]e\b",
+    ),
+    strong(
+        BadConfig,
+        "recogni",
+        r"\b(?:value|option|setting|zone|type|format|driver|mode|level)\b.{0,60}\bis (?:un|not )recogni[sz]ed",
+    ),
+    // an address to listen on that this machine does not have
+    strong(BadConfig, "cannot assign requested address", ""),
     // -- a value of the wrong type or shape
     weak(Exception, "typeerror", r"typeerror: expected .{0,80}(?:got|received)"),
     strong(
@@ -434,6 +481,11 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "incorrect padding", ""),
     strong(BadConfig, "illegal base64", ""),
     strong(BadConfig, "invalid base64", ""),
+    strong(
+        BadConfig,
+        "bad ",
+        r"\bbad (?:string length|(?:numerical )?value|number|parameter|setting|option value|address)\b(?:.*[: ](?<subject>[a-z]\w+) ?=\s*$)?",
+    ),
     // -- the program itself says which way to turn which setting
     strong(
         BadConfig,

@@ -66,6 +66,11 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:chown|chmod|changing (?:ownership|permissions)|change (?:ownership|permissions|owner|mode)|utime|set permissions).{0,120}operation not permitted",
     ),
     strong(NotPermitted, "operation not permitted", ""),
+    strong(
+        NotPermitted,
+        "sudo:",
+        r"sudo: (?:no tty present|a (?:password|terminal) is required|effective uid is not 0|.{0,60}no new privileges)",
+    ),
     strong(NotPermitted, "eperm", r"\beperm\b"),
     strong(NotPermitted, "operationnotpermitted", ""),
     // -- modes and owners
@@ -81,6 +86,7 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:hard ?link|symbolic link|symlink|flock|fallocate|chmod|chown|xattr|mkfifo)\b.{0,240}function not implemented",
     ),
     strong(FilePermission, "wrong ownership", ""),
+    strong(FilePermission, "dubious ownership", ""),
     strong(
         FilePermission,
         "belongs to",
@@ -127,6 +133,11 @@ pub(super) const ROWS: &[Row] = &[
     // -- missing
     strong(FileMissing, "no such file or directory", ""),
     strong(FileMissing, "enoent", r"\benoent\b"),
+    strong(
+        FileMissing,
+        "package.json",
+        r"(?:couldn't|could not|cannot|can't) find (?:a |the )?(?<subject>package\.json)|\bno (?<manifest>package\.json)\b.{0,80}\bfound\b",
+    ),
     // OpenSSL, which opens keys and certificates
     strong(
         FileMissing,

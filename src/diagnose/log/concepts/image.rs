@@ -28,6 +28,14 @@ pub(super) const ROWS: &[Row] = &[
         "kernel",
         r"kernel (?:version|is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
     ),
+    strong(
+        NodeFeature,
+        "nvidia driver",
+        r"(?:found no|no|not find|without|not (?:found|loaded|detected))\b.{0,30} nvidia driver",
+    ),
+    strong(NodeFeature, "no cuda-capable device", ""),
+    strong(NodeFeature, "no cuda gpus are available", ""),
+    strong(NodeFeature, "driver version is insufficient for cuda runtime", ""),
     strong(NodeFeature, "with avx support", ""),
     strong(NodeFeature, "cpu does not support", ""),
     strong(NodeFeature, "cpu lacks", ""),
@@ -62,6 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         "error while loading shared libraries",
         r"error while loading shared libraries: (?<subject>[^:\s]+):",
     ),
+    strong(LibraryMissing, "globalization-invariant", r"(?:only|not|cannot).{0,60}globalization-invariant"),
     strong(LibraryMissing, "' not found (required by", r"version [`'](?<subject>\w+_[\d.]+)' not found"),
     strong(
         LibraryMissing,

@@ -14,6 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "importerror", r"importerror: (?<subject>.{1,100})"),
     strong(ModuleMissing, "could not import", r#"could not import (?:module )?["']?(?<subject>[\w.:\-]+)"#),
     strong(ModuleMissing, "failed to find attribute", r"failed to find attribute '(?<subject>[^']+)'"),
+    strong(ModuleMissing, "not found in module", r#"attribute ["'`](?<subject>\w+)["'`] not found in module"#),
     strong(ModuleMissing, "failed to find application", r"failed to find application object '?(?<subject>[^']+)"),
     // a relative data file that `require` loads is a missing file, not a missing package
     strong(
@@ -55,7 +56,6 @@ pub(super) const ROWS: &[Row] = &[
     strong(ModuleMissing, "bundler::gemnotfound", ""),
     strong(ModuleMissing, "gem::", r"gem::(?:loaderror|missingspec\w*error)"),
     strong(ModuleMissing, "bundler: command not found", r"command not found: (?<subject>\S+)"),
-    strong(ModuleMissing, "bundler: failed to load command", r"failed to load command: (?<subject>\S+)"),
     strong(ModuleMissing, "can't find gem", r"can't find gem (?<subject>\S+)"),
     strong(ModuleMissing, "uninitialized constant", r"uninitialized constant (?<subject>[\w:]+)"),
     strong(ModuleMissing, "failed opening required", r"failed opening required '(?<subject>[^']+)'"),
@@ -78,6 +78,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     strong(ModuleMissing, "can't locate", r"can't locate (?<subject>\S+\.pm)"),
     strong(ModuleMissing, "there is no package called", r"package called \W(?<subject>[\w.]+)"),
+    strong(
+        ModuleMissing,
+        "found",
+        r#"\bthe (?:module|package|plugin|library|gem) ["'`]?(?<subject>[\w.@/\-]+)["'`]? (?:was|is|could) not (?:be )?found"#,
+    ),
     strong(ModuleMissing, "module '", r"module '(?<subject>[\w.\-]+)' not found"),
     strong(ModuleMissing, "could not find application file", r"application file: (?<subject>\S+)"),
     strong(ModuleMissing, "unknown extension", ""),

@@ -445,6 +445,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "jdbcconnectionexception", ""),
     strong(CannotConnect, "cannotgetjdbcconnection", ""),
     strong(CannotConnect, "no healthy upstream", ""),
+    strong(CannotConnect, "misconf redis", ""),
+    strong(CannotConnect, "connection closed by remote host", ""),
     strong(CannotConnect, "upstream connect error", ""),
     // -- an object of the API that stands for a peer
     strong(CannotConnect, "services \"", r#"\b(?:services|endpoints|endpointslices) "(?<host>[^"]+)" not found"#),

@@ -118,3 +118,71 @@ fn lines_that_only_point_elsewhere() {
         assert_eq!(classify(line).map(|m| m.strength), Some(Strength::Wrapper), "{line}");
     }
 }
+
+#[test]
+fn parts_that_server_node_or_image_lack() {
+    all(
+        Concept::BadConfig,
+        &[
+            "QueryFailedError: could not open extension control file \"/usr/share/postgresql/14/extension/vectors.control\": No such file or directory",
+            "psycopg2.errors.FeatureNotSupported: extension \"vector\" is not available",
+            "postmap: fatal: bad string length 0 < 1: myhostname =",
+            "postfix: fatal: bad numerical value: 10k",
+        ],
+    );
+    all(Concept::ModuleMissing, &["The module holidays was not found.", "the plugin \"geoip\" could not be found"]);
+    all(
+        Concept::NodeFeature,
+        &[
+            "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
+            "CUDA error: no CUDA-capable device is detected",
+        ],
+    );
+}
+
+#[test]
+fn terms_to_agree_to_and_values_that_nobody_knows() {
+    all(
+        Concept::BadConfig,
+        &[
+            "You need to agree to the EULA in order to run the server. Go to eula.txt for more info.",
+            "EULA has not been accepted",
+            "You must accept the license agreement before starting",
+            "java.sql.SQLException: The server time zone value 'CEST' is unrecognized or represents more than one time zone.",
+            "storage driver type foo is not recognized",
+        ],
+    );
+    all(
+        Concept::BadData,
+        &[
+            "Error: P3009: migrate found failed migrations in the target database",
+            "the version of the data (28.0.1.1) is higher than the image version (27.1.3.2) and downgrading is not supported.",
+        ],
+    );
+    all(Concept::FilePermission, &["fatal: detected dubious ownership in repository at '/repo'"]);
+    let found = classify("Could not find the Java executable. Set JAVA_HOME").expect("a meaning");
+    assert_eq!((found.concept, found.subject.as_deref()), (Concept::EnvMissing, Some("JAVA_HOME")));
+}
+
+#[test]
+fn keys_that_do_not_fit_and_servers_that_do_not_serve_so() {
+    all(
+        Concept::BadConfig,
+        &[
+            "cryptography.fernet.InvalidToken",
+            "Credentials could not be decrypted. A different key was used.",
+            "pq: SSL is not enabled on the server",
+            "psycopg2.OperationalError: server does not support SSL, but SSL was required",
+            "ActiveRecord::NoDatabaseError: We could not find your database: app_production.",
+        ],
+    );
+    all(
+        Concept::FileMissing,
+        &[
+            "error Couldn't find a package.json file in \"/app\"",
+            "No package.json (or package.yaml) was found in \"/app\".",
+        ],
+    );
+    all(Concept::NotPermitted, &["sudo: effective uid is not 0, is sudo installed setuid root?"]);
+    all(Concept::LibraryMissing, &["Only the invariant culture is supported in globalization-invariant mode."]);
+}

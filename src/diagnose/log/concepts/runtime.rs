@@ -50,6 +50,8 @@ pub(super) const ROWS: &[Row] = &[
     strong(HeapExhausted, "memoryerror", r"(?:^|[\s.])_?(?:Array)?MemoryError(?::|$)"),
     strong(HeapExhausted, "outofmemoryerror: cuda", ""),
     strong(HeapExhausted, "cuda out of memory", ""),
+    strong(HeapExhausted, "hip out of memory", ""),
+    strong(HeapExhausted, "allocate", r"(?:unable|failed|cannot|could not) to allocate .{0,30}(?:cuda|gpu|vram)"),
     strong(HeapExhausted, "cuda error: out of memory", ""),
     // -- memory refused by the system
     strong(OutOfMemory, "could not reserve enough space for", ""),
@@ -129,6 +131,7 @@ pub(super) const EXCEPTIONS: &[Row] = &[
     weak(Exception, "traceback (most recent call last)", ""),
     weak(Exception, "exception", r"(?:^|[\s.\[(<:])(?<subject>\w+Exception)\b"),
     weak(Exception, "exception:", ""),
+    weak(Exception, "mismatch", r"(?:^|[\s.:])(?<subject>(?-i:[A-Z]\w+Mismatch))\b"),
     weak(Exception, "error", r"(?:^|[\s.\[(<])(?<subject>[A-Z]\w+Error)\b(?::|\s|\)|$)"),
     weak(Exception, "error", r"^(?<subject>(?:[A-Za-z_]\w*\.)*[A-Z]\w*Error)(?::|$)"),
     weak(Exception, "** (", r"\*\* \((?<subject>[\w.]+)\)"),

@@ -51,6 +51,7 @@ pub(super) const HARMLESS: &[Row] = &[
 /// Failures of no own meaning.
 pub(super) const ROWS: &[Row] = &[
     wrapper("rake aborted!", ""),
+    wrapper("bundler: failed to load command", ""),
     wrapper("exiting", ""),
     wrapper("invalid config, exiting", ""),
     wrapper("for more details run the same command", ""),

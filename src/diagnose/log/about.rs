@@ -19,6 +19,12 @@ pub(super) fn peer(meaning: &Meaning, line: &str, parts: &[&str]) -> Option<Targ
         return None;
     }
     let in_line = target::in_line(line);
+    let fuller = |t: &Target| {
+        meaning.host.as_deref().is_some_and(|h| t.host.strip_prefix(h).is_some_and(|rest| rest.starts_with('.')))
+    };
+    if let Some(full) = in_line.as_ref().filter(|t| fuller(t)) {
+        return Some(full.clone());
+    }
     if let Some(host) = meaning.host.as_deref().filter(|h| target::plausible(h)) {
         let port = meaning.port.or_else(|| {
             let t = in_line.as_ref()?;

@@ -44,7 +44,8 @@ const TROUBLE: &[&str] = &[
     "no alive", "is required", "no configuration", "not present", "notpresent", "nxdomain", "not known",
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
-    "exceed",
+    "exceed", "not accessible", "low-disk", "low disk", "disk space", "max-nr", "not compatible", "not safe", "be safe", "different cluster", "another cluster", "not in the",
+    "answers:",
     "environment variable", "already running", "provide",
 ];
 
@@ -152,6 +153,9 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
     last_words(&records, lines, &mut found);
     for f in found.iter_mut().filter(|f| f.target.is_none() && f.concept == Concept::CannotConnect) {
         f.target = announced_peer(lines, f.line);
+        if f.target.is_none() && f.subject.is_none() {
+            f.subject = announced_socket(lines, f.line);
+        }
     }
     let marks = marks(&records, lines, &found, first_line);
     for f in &mut found {
@@ -165,6 +169,15 @@ fn announced_peer(lines: &[&str], failed: usize) -> Option<Target> {
     const BACK: usize = 8;
     let before = lines.get(failed.saturating_sub(BACK)..failed)?;
     before.iter().rev().filter(|l| l.to_ascii_lowercase().contains("connect")).find_map(|l| target::in_line(l))
+}
+
+/// The socket that a program said it connects to, before it gave up.
+fn announced_socket(lines: &[&str], failed: usize) -> Option<String> {
+    const BACK: usize = 8;
+    let before = lines.get(failed.saturating_sub(BACK)..failed)?;
+    let (_, rest) = before.iter().rev().find_map(|l| l.split_once("unix://"))?;
+    let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "/._-".contains(*c)).collect();
+    path.starts_with('/').then_some(path)
 }
 
 pub(super) fn is_suspect(line: &str) -> bool {

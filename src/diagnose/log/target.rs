@@ -27,6 +27,8 @@ const SHAPES: &[&str] = &[
     r"to (?<host>[\w.\-]+) port (?<port>\d{1,5})",
     r"no further information: (?:[\w.\-]*/)?(?<host>[\w.\-]+):(?<port>\d{1,5})",
     r"(?:^|[\s/\[('\x22=,`@])(?<host>[a-z][\w\-]*(?:\.[\w\-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(?<port>\d{2,5})(?:$|[\s,;)\]'\x22/:?.])",
+    // a name in the cluster's own domain, wherever it stands
+    r"(?<host>[a-z0-9][\w\-]*(?:\.[\w\-]+)+\.svc\.[\w\-]+(?:\.[\w\-]+)*) (?<port>\d{2,5})\b",
     r"mysql server on '(?<host>[\w.\-]+)(?::(?<port>\d{1,5}))?'",
     r"(?<scheme>[a-z][a-z0-9+.\-]*)://(?:[^\s/@'\x22]*@)?(?<host>[a-z0-9][\w.\-]*)",
     r"(?:resolve|resolving|find|unknown|unknownhostexception:|bad address|reach|connect to|connecting to)(?: \w+){0,2}:? [`'\x22]?(?<host>[a-z][\w\-]*(?:\.[\w\-]+)+)",

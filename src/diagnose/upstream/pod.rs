@@ -1,9 +1,12 @@
 //! What is wrong with a pod that others need: not scheduled, its node lost, crashing, not created, not ready.
 
-use super::super::facts::{Container, ContainerKind, Event, LogSlot, Node, Pod, State};
+use super::super::facts::{Container, ContainerKind, Event, LogSlot, Node, Pod, State, Timestamp};
 use super::super::wants::Want;
 use super::super::{Case, Diagnosis, Evidence, Reason, Remedy, RootCause, Source, words};
 use super::{Fault, Search, called, describe, evidence_of, find, is_firm, scheduler, unready};
+
+/// Seconds after which a container that runs is no longer one that crashes: the kubelet forgets its back-off after ten minutes.
+const STEADY: i64 = 600;
 
 /// Waiting reasons that say only "not started yet".
 const NOT_YET: &[&str] = &["", "ContainerCreating", "PodInitializing"];
@@ -20,7 +23,7 @@ fn badness(search: &Search, pod: &Pod) -> u8 {
         0
     } else if pod.node.is_none() && pod.phase == "Pending" {
         5
-    } else if troubled(pod).is_some() || lost_node(search, pod).is_some() {
+    } else if troubled(search, pod).is_some() || lost_node(search, pod).is_some() {
         4
     } else if pod.phase == "Pending" {
         3
@@ -47,7 +50,7 @@ pub(super) fn fault<'a>(search: &Search<'a>, pod: &'a Pod) -> Option<Fault> {
     if was_ready(search, pod) || search.has_passed(pod) {
         return None;
     }
-    if let Some(container) = troubled(pod) {
+    if let Some(container) = troubled(search, pod) {
         return Some(failing(search, pod, container));
     }
     if pod.node.is_none() && pod.phase == "Pending" {
@@ -88,19 +91,25 @@ pub(super) fn of_pod(source: Source, pod: &Pod, detail: impl Into<String>) -> Ev
 }
 
 /// The container that keeps the pod from working: it cannot start, crashes, or has ended.
-fn troubled(pod: &Pod) -> Option<&Container> {
-    let fails = |c: &&Container| {
-        let status = &c.status;
-        match &status.state {
-            State::Waiting { reason, .. } => !NOT_YET.contains(&reason.as_str()),
-            State::Terminated(end) => c.kind != ContainerKind::Init || end.exit_code != 0,
-            State::Running { .. } => {
-                !status.ready && c.kind != ContainerKind::Init && status.restarts > 0 && status.last.is_some()
-            }
-            State::Unknown => false,
+fn troubled<'a>(search: &Search, pod: &'a Pod) -> Option<&'a Container> {
+    pod.containers.iter().find(|c| fails(search, c))
+}
+
+/// Whether a container cannot start, crashes, or has ended.
+pub(super) fn fails(search: &Search, container: &Container) -> bool {
+    // what has run for long since its last end is not crashing, whatever else it may be
+    let then = search.failed.unwrap_or(search.now);
+    let lately = |since: Option<Timestamp>| since.is_none_or(|s| then.as_second() - s.as_second() < STEADY);
+    let status = &container.status;
+    let init = container.kind == ContainerKind::Init;
+    match &status.state {
+        State::Waiting { reason, .. } => !NOT_YET.contains(&reason.as_str()),
+        State::Terminated(end) => !init || end.exit_code != 0,
+        State::Running { since } => {
+            lately(*since) && !status.ready && !init && status.restarts > 0 && status.last.is_some()
         }
-    };
-    pod.containers.iter().find(fails)
+        State::Unknown => false,
+    }
 }
 
 fn alone<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> (Case<'a>, Diagnosis) {
@@ -110,7 +119,7 @@ fn alone<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> (Ca
 }
 
 /// A container that crashes or cannot start, with its own reason, or that reason's own root.
-fn failing<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> Fault {
+pub(super) fn failing<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> Fault {
     let slot =
         if matches!(container.status.state, State::Terminated(_)) { LogSlot::Current } else { LogSlot::Previous };
     let ran = container.status.last.is_some() || slot == LogSlot::Current;
@@ -166,7 +175,8 @@ fn is_shown(search: &Search, root: &RootCause, reason: Reason) -> bool {
 }
 
 pub(super) fn trimmed(summary: &str) -> String {
-    words::cut(summary.trim().trim_end_matches('.'), 220)
+    let one_line = summary.split_whitespace().collect::<Vec<_>>().join(" ");
+    words::cut(one_line.trim_end_matches('.'), 220)
 }
 
 pub(super) fn look(pod: &Pod) -> Remedy {

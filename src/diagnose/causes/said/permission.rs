@@ -44,9 +44,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
 }
 
 fn is_bind(quote: &str) -> bool {
-    ["bind", "listen", "eacces: permission denied 0.0.0.0", "make_sock", "socketexception (13)", "kestrel"]
-        .iter()
-        .any(|w| quote.contains(w))
+    let begins = |w: &str| w.starts_with("bind") || w.starts_with("listen");
+    quote.split(|c: char| !c.is_ascii_alphanumeric()).any(begins)
+        || ["eacces: permission denied 0.0.0.0", "make_sock", "socketexception (13)", "kestrel"]
+            .iter()
+            .any(|w| quote.contains(w))
 }
 
 /// What it may not do, as far as the words tell.

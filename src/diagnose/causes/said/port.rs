@@ -17,8 +17,11 @@ static PORT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)(?:[\w.\]*]:|\s:|port:? |\()(?P<port>\d{2,5})(?:\D|$)").ok());
 
 fn port(failure: &Failure) -> Option<u16> {
-    let captures = PORT.as_ref()?.captures_iter(&failure.quote);
-    captures.filter_map(|c| c.name("port")?.as_str().parse().ok()).find(|p: &u16| *p >= 20)
+    let shape = PORT.as_ref()?;
+    // the brief first: it has no logger's time in it
+    [&failure.brief, &failure.quote].into_iter().find_map(|text| {
+        shape.captures_iter(text).filter_map(|c| c.name("port")?.as_str().parse().ok()).find(|p: &u16| *p >= 20)
+    })
 }
 
 fn words(case: &Case, failure: &Failure) -> Told {

@@ -215,6 +215,7 @@ fn make_room(pod: &Pod, said: &str) -> Remedy {
     let name = &pod.name;
     let mut what: Vec<&str> = Vec::new();
     for (word, advice) in [
+        ("NodeAffinity", "correct its node affinity or selector, or label a node"),
         ("Insufficient", "free capacity, add a node, or lower its requests"),
         ("taint", "tolerate the taint, or remove it from a node"),
         ("affinity", "correct its node affinity or selector, or label a node"),

@@ -32,6 +32,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         "Use a release of the program that supports the version that it meets here, or upgrade what it runs on.",
     ),
     (
+        &["no configuration has been provided"],
+        "Inside the cluster a client needs its service account's token: automountServiceAccountToken must not be false for the pod or its service account. From elsewhere, give it a kubeconfig.",
+    ),
+    (
         &["initialize the database"],
         "Run the program's migration first (a Job, an init container or the chart's hook), and look at how that ended if it ran already.",
     ),

@@ -30,7 +30,10 @@ pub(super) fn peer(meaning: &Meaning, line: &str, parts: &[&str]) -> Option<Targ
             let t = in_line.as_ref()?;
             (t.host == host || meaning.concept == Concept::NameNotResolved).then_some(t.port).flatten()
         });
-        return Some(Target { host: host.to_owned(), port: port.or_else(|| url_port(line, host)) });
+        return Some(Target {
+            host: host.trim_end_matches('.').to_owned(),
+            port: port.or_else(|| url_port(line, host)),
+        });
     }
     in_line.or_else(|| parts.iter().filter(|p| !records::is_frame(p)).take(40).find_map(|p| target::in_line(p)))
 }

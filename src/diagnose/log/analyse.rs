@@ -45,7 +45,7 @@ const TROUBLE: &[&str] = &[
     "name does not", "no address", "capabilit", "cap_", "wal", "unset", "elf", "handshake", "mlock", "applet",
     "goaway", "busy", "resolv", "no main manifest", "magic number", "you need to", "need to be", "** (",
     "exceed", "not accessible", "low-disk", "low disk", "disk space", "max-nr", "not compatible", "not safe", "be safe", "different cluster", "another cluster", "not in the",
-    "answers:",
+    "answers:", "find any", "already used", "not all",
     "environment variable", "already running", "provide",
 ];
 

@@ -192,6 +192,12 @@ fn wordings_of_one_idea() {
         ("FATAL: webhook service is not accessible on cluster after 1m\n", Concept::CannotConnect),
         ("FATAL: timed out waiting for endpoint https://a.b.svc:9501/healthz\n", Concept::CannotConnect),
         ("Error: Could not open configuration file. Aborting\n", Concept::FileMissing),
+        ("[ERROR] Didn't find any ready gateway instances.\n", Concept::CannotConnect),
+        ("ERROR: could not find any healthy upstream hosts\n", Concept::CannotConnect),
+        ("ERROR: not all services were operational\n", Concept::CannotConnect),
+        ("ERROR: the file nodes.conf is already used by a different node\n", Concept::BadConfig),
+        ("ERROR: data directory is already locked by another instance\n", Concept::BadConfig),
+        ("ERROR: the member has been permanently removed from the cluster\n", Concept::BadConfig),
         ("Can't resolve master instance hostname.\n", Concept::NameNotResolved),
         ("FATAL: fs.inotify.max_user_instances is exhausted\n", Concept::ProcessLimit),
     ] {

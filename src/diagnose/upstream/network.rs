@@ -2,7 +2,7 @@
 
 use super::super::facts::{Condition, Node, Pod};
 use super::super::wants::Want;
-use super::{Evidence, Fault, Remedy, RootCause, Search, Source, describe};
+use super::{Evidence, Fault, Remedy, RootCause, Search, Source, describe, pod};
 
 /// Blames the asking pod's own node, where its conditions say that it has no network.
 pub(super) fn fault(search: &Search) -> Option<Fault> {
@@ -10,9 +10,9 @@ pub(super) fn fault(search: &Search) -> Option<Fault> {
     let name = asker.node.as_deref().filter(|_| !asker.host_network)?;
     let Some(node) = search.cluster.node(name) else {
         search.ask(Want::Object { kind: "Node", namespace: String::new(), name: name.to_owned() });
-        return None;
+        return agent(search, asker);
     };
-    let condition = unavailable(node)?;
+    let Some(condition) = unavailable(node) else { return agent(search, asker) };
     if search.failed.zip(condition.since).is_some_and(|(failed, since)| since > failed) {
         return None;
     }
@@ -38,6 +38,40 @@ pub(super) fn fault(search: &Search) -> Option<Fault> {
             summary: what,
         },
     })
+}
+
+/// Names of what makes a node's network, or a part of one: the proxy of Services, and network plugins.
+const AGENTS: &[&str] = &[
+    "kube-proxy",
+    "calico-node",
+    "canal",
+    "cilium",
+    "flannel",
+    "weave",
+    "kube-router",
+    "aws-node",
+    "antrea-agent",
+    "ovn",
+    "kindnet",
+    "azure-cni",
+    "kube-ovn",
+];
+
+/// What makes the network of the asking pod's node, and fails itself.
+fn agent(search: &Search, asker: &Pod) -> Option<Fault> {
+    let serves = |p: &&Pod| {
+        let name = &p.workload.name;
+        p.node == asker.node
+            && p.host_network
+            && p.workload.kind == "DaemonSet"
+            && AGENTS.iter().any(|a| name.contains(a))
+    };
+    let fails = |p: &Pod| p.containers.iter().any(|c| pod::fails(search, c));
+    let found = search.cluster.pods.iter().filter(serves).find(|p| fails(p))?;
+    let mut fault = pod::fault(search, found)?;
+    let node = asker.node.as_deref().unwrap_or_default();
+    fault.sentence = format!("What makes the network of its node {node} fails: {}", fault.sentence);
+    Some(fault)
 }
 
 fn unavailable(node: &Node) -> Option<&Condition> {

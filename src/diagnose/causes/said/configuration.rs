@@ -21,7 +21,12 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["exists but is not empty"],
         "Use a folder below the mount point (PostgreSQL: PGDATA=/var/lib/postgresql/data/pgdata), or mount with subPath; a new disk has a lost+found folder.",
     ),
-    (&["different cluster"], OTHER_CLUSTER),
+    (
+        &["already ", " by a"],
+        "Two processes use the same files: give each pod a volume of its own (volumeClaimTemplates), and let a Deployment with one volume replace its pod by strategy Recreate.",
+    ),
+    (&["belong", "cluster"], OTHER_CLUSTER),
+    (&["system ID mismatch"], OTHER_CLUSTER),
     (&["cluster", "match"], OTHER_CLUSTER),
     (
         &["address", "found", "no "],

@@ -319,6 +319,12 @@ pub(super) const ROWS: &[Row] = &[
         "not in the",
         r"\b(?:is |was )?not in the (?:peer|member|server|node|broker|voter|seed|replica)s? ?(?:list|set|configuration|config)\b",
     ),
+    strong(BadConfig, "permanently removed from the cluster", ""),
+    strong(
+        BadConfig,
+        "already ",
+        r"\b(?:file|directory|folder|data\w*|volume|dir)\b.{0,60}already (?:used|in use|open\w*|locked|owned|being used) by (?:a |an )?(?:different|another|other)\b",
+    ),
     // a program and what it runs on, of versions that do not fit
     strong(
         BadConfig,

@@ -378,6 +378,16 @@ pub(super) const ROWS: &[Row] = &[
     strong(CannotConnect, "not reachable", ""),
     strong(
         CannotConnect,
+        "not all",
+        r"not all (?:\w+ )?(?:services|dependencies|components|backends) (?:were|are) (?:operational|available|ready|up|healthy|reachable)",
+    ),
+    strong(
+        CannotConnect,
+        "any ",
+        r"(?:didn't|did not|couldn't|could not|can't|cannot|unable to) find any (?:ready|available|healthy|live|reachable|active) (?:\w+ ){0,2}(?:instance|endpoint|backend|server|node|member|replica|host|peer|broker)s?\b",
+    ),
+    strong(
+        CannotConnect,
         "not accessible",
         r"\b(?:server|host|database|broker|endpoint|service|webhook|peer|api|url|cluster)\w* (?:is |are |was )?not accessible",
     ),

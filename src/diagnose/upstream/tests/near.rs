@@ -116,6 +116,23 @@ fn the_node_without_a_network() {
 }
 
 #[test]
+fn what_makes_the_nodes_network_fails() {
+    let agent = |name: &str, node: &str| {
+        let mut found = crashing(pod(&format!("sys/{name}-x"), &format!("app={name}")), 1, "Error");
+        found.workload.kind = "DaemonSet".into();
+        found.host_network = true;
+        found.node = Some(node.into());
+        found
+    };
+    let world = |p: Pod| web("FATAL: dial tcp 10.0.9.9:443: i/o timeout\n").pods(&[p]);
+    let offline = |p: Pod| root(&world(p).diagnose());
+    assert_eq!(offline(agent("kube-proxy", "node-1")), "Pod sys/kube-proxy-x");
+    assert_eq!(offline(agent("cilium", "node-1")), "Pod sys/cilium-x");
+    assert_eq!(offline(agent("cilium", "node-2")), "-");
+    assert_eq!(offline(agent("node-exporter", "node-1")), "-");
+}
+
+#[test]
 fn what_has_run_for_long_since_its_restart_does_not_crash() {
     let mut sealed = unready(pod("postgres-0", "app=postgres"));
     sealed.containers[0].status.restarts = 1;

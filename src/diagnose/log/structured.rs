@@ -26,18 +26,9 @@ const LEVEL: &[&str] = &[
     "LogLevel",
     "error_severity",
 ];
+#[rustfmt::skip]
 const MESSAGE: &[&str] = &[
-    "msg",
-    "message",
-    "@m",
-    "@mt",
-    "event",
-    "textPayload",
-    "log",
-    "short_message",
-    "Message",
-    "body",
-    "RenderedMessage",
+    "msg", "message", "@m", "@mt", "event", "textPayload", "log", "short_message", "Message", "body", "RenderedMessage",
 ];
 const ERROR: &[&str] = &[
     "error",

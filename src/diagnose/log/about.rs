@@ -19,12 +19,21 @@ pub(super) fn peer(meaning: &Meaning, line: &str, parts: &[&str]) -> Option<Targ
         return None;
     }
     let in_line = target::in_line(line);
+    let fuller = |t: &Target| {
+        meaning.host.as_deref().is_some_and(|h| t.host.strip_prefix(h).is_some_and(|rest| rest.starts_with('.')))
+    };
+    if let Some(full) = in_line.as_ref().filter(|t| fuller(t)) {
+        return Some(full.clone());
+    }
     if let Some(host) = meaning.host.as_deref().filter(|h| target::plausible(h)) {
         let port = meaning.port.or_else(|| {
             let t = in_line.as_ref()?;
             (t.host == host || meaning.concept == Concept::NameNotResolved).then_some(t.port).flatten()
         });
-        return Some(Target { host: host.to_owned(), port: port.or_else(|| url_port(line, host)) });
+        return Some(Target {
+            host: host.trim_end_matches('.').to_owned(),
+            port: port.or_else(|| url_port(line, host)),
+        });
     }
     in_line.or_else(|| parts.iter().filter(|p| !records::is_frame(p)).take(40).find_map(|p| target::in_line(p)))
 }

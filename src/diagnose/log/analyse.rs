@@ -48,6 +48,8 @@ const TROUBLE: &[&str] = &[
     "signal ", "gated repo", "insecure", "hexadecimal", "padding", "check your", "set the ",
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
     "not there", "not yet", "no chain",
+    "not accessible", "low-disk", "low disk", "disk space", "max-nr", "not compatible", "not safe", "be safe", "different cluster", "another cluster", "not in the",
+    "answers:", "find any", "already used", "not all",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =
@@ -155,6 +157,9 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
     last_words(&records, lines, &mut found);
     for f in found.iter_mut().filter(|f| f.target.is_none() && f.concept == Concept::CannotConnect) {
         f.target = announced_peer(lines, f.line);
+        if f.target.is_none() && f.subject.is_none() {
+            f.subject = announced_socket(lines, f.line);
+        }
     }
     let marks = marks(&records, lines, &found, first_line);
     for f in &mut found {
@@ -168,6 +173,15 @@ fn announced_peer(lines: &[&str], failed: usize) -> Option<Target> {
     const BACK: usize = 8;
     let before = lines.get(failed.saturating_sub(BACK)..failed)?;
     before.iter().rev().filter(|l| l.to_ascii_lowercase().contains("connect")).find_map(|l| target::in_line(l))
+}
+
+/// The socket that a program said it connects to, before it gave up.
+fn announced_socket(lines: &[&str], failed: usize) -> Option<String> {
+    const BACK: usize = 8;
+    let before = lines.get(failed.saturating_sub(BACK)..failed)?;
+    let (_, rest) = before.iter().rev().find_map(|l| l.split_once("unix://"))?;
+    let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "/._-".contains(*c)).collect();
+    path.starts_with('/').then_some(path)
 }
 
 pub(super) fn is_suspect(line: &str) -> bool {

@@ -18,7 +18,10 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\x1b\[[\d;]*m".to_owned(),
         r"[\[(]?\d{4}[-/.]\d\d[-/.]\d\d(?:[t ]|, |$)(?:\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?(?: ?(?:z|utc|[+-]\d\d:?\d\d|[+-]\d\d))?[\])]?".to_owned(),
         r"[\[(]?\d{1,2}[-/ ](?:[a-z]{3}|\d\d)[-/ ]\d{4},?[: ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[ap]m)?(?: ?[+-]\d{4})?[\])]?".to_owned(),
-        r"[\[(]?\d\d:\d\d:\d\d(?:[.,]\d+)?[\])]?".to_owned(),
+        r"[\[(]?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?[\])]?".to_owned(),
+        // Ceph's: level, time, thread, level as a number
+        r"(?:debug )?\d{4}-\d\d-\d\dt[\d:.+\-]+ [0-9a-f]{8,16} +-?\d+ ".to_owned(),
+        format!(r"(?:{LEVELS})\t"),
         r"[iwef]\d{4} \d\d:\d\d:\d\d[.\d]*\s+\d+ [\w.\-]+:\d+\]".to_owned(),
         r"\d{10}(?:\.\d+)?\s".to_owned(),
         r"\d+:[a-z] \d{1,2} [a-z]{3} \d{4} \d\d:\d\d:\d\d(?:\.\d+)? [#*\-.]".to_owned(),
@@ -81,6 +84,7 @@ const MORE: usize = 3;
 pub(crate) fn of(parts: &[&str], at: usize, focus: usize, headline: bool) -> String {
     let line = parts.get(at).copied().unwrap_or_default();
     let numbered = line.trim_start().split_once(": ").filter(|(n, _)| n.len() < 3 && n.parse::<u8>().is_ok());
+    let line = without_stack(line);
     let message = numbered.map_or_else(|| message(line), |(_, rest)| rest.trim_end());
     let cut = line.len() - line.trim_end().len();
     let focus = focus.saturating_sub(line.len() - cut - message.len());
@@ -96,7 +100,8 @@ pub(crate) fn of(parts: &[&str], at: usize, focus: usize, headline: bool) -> Str
     let mut added = 0;
     for next in parts.get(at + 1..).unwrap_or_default() {
         let next = detail(next);
-        if next.len() < 4 || records::is_frame(next) || next.starts_with("For further information") {
+        if next.len() < 4 || records::is_frame(next) || is_go_frame(next) || next.starts_with("For further information")
+        {
             continue;
         }
         if added == MORE || out.len() + next.len() + 2 > MAX {
@@ -107,6 +112,24 @@ pub(crate) fn of(parts: &[&str], at: usize, focus: usize, headline: bool) -> Str
         added += 1;
     }
     around(&out, 0, MAX)
+}
+
+/// A line of a Go stack as errors carry it along: a function, or a file with its line.
+fn is_go_frame(line: &str) -> bool {
+    let file = line
+        .split_once(".go:")
+        .is_some_and(|(path, n)| !path.contains(' ') && n.starts_with(|c: char| c.is_ascii_digit()));
+    let function = !line.contains(' ')
+        && (line.starts_with("main.")
+            || line.starts_with("runtime.")
+            || line.split_once('/').is_some_and(|(domain, rest)| domain.contains('.') && rest.contains('.')));
+    file || function
+}
+
+/// What a message says before it announces its stack.
+fn without_stack(line: &str) -> &str {
+    let end = [", Stack trace (", ", stack trace:", " Stack trace:"].iter().filter_map(|w| line.find(w)).min();
+    &line[..end.unwrap_or(line.len())]
 }
 
 /// A line of details, without the drawing around it.

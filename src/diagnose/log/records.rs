@@ -58,7 +58,7 @@ static UNCAUGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(concat!(
         r#"^(?:panic: |fatal error: |exception in thread "|unhandled exception|uncaught |php fatal error|fatal error: uncaught|"#,
         r"terminate called|\*\* \(|thread '[^']*'(?: \(\d+\))? panicked at|traceback \(most recent call last\)|application startup exception|",
-        r"fatal python error|unhandled promise|\[unhandledrejection|error: uncaught|unhandledpromiserejection|kernel pid terminated|segmentation fault|",
+        r"fatal python error|fatal: exception |unhandled promise|\[unhandledrejection|error: uncaught|unhandledpromiserejection|kernel pid terminated|segmentation fault|",
         r"runtime error|rake aborted!|bundler: failed to load|hs_err|# a fatal error has been detected)|",
         r"^\S+:\d+:in .+\((?-i:[A-Z]\w*(?:::\w+)*)\)$|init terminating in do_boot|application run failed|exception in worker process"
     ))

@@ -13,20 +13,22 @@ pub(crate) struct Structured {
     pub text: String,
 }
 
-const LEVEL: &[&str] =
-    &["level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l", "s", "Level", "LogLevel"];
+const LEVEL: &[&str] = &[
+    "level",
+    "severity",
+    "lvl",
+    "log.level",
+    "loglevel",
+    "levelname",
+    "@l",
+    "s",
+    "Level",
+    "LogLevel",
+    "error_severity",
+];
+#[rustfmt::skip]
 const MESSAGE: &[&str] = &[
-    "msg",
-    "message",
-    "@m",
-    "@mt",
-    "event",
-    "textPayload",
-    "log",
-    "short_message",
-    "Message",
-    "body",
-    "RenderedMessage",
+    "msg", "message", "@m", "@mt", "event", "textPayload", "log", "short_message", "Message", "body", "RenderedMessage",
 ];
 const ERROR: &[&str] = &[
     "error",
@@ -50,15 +52,9 @@ const ERROR: &[&str] = &[
     "failure",
     "exception.message",
 ];
+#[rustfmt::skip]
 const STACK: &[&str] = &[
-    "stack_trace",
-    "stack",
-    "stacktrace",
-    "error.stack_trace",
-    "stackTrace",
-    "StackTrace",
-    "trace",
-    "traceback",
+    "stack_trace", "stack", "stacktrace", "error.stack_trace", "stackTrace", "StackTrace", "trace", "traceback",
     "errorVerbose",
 ];
 
@@ -86,6 +82,13 @@ pub(crate) fn read(line: &str) -> Option<Structured> {
 fn json(line: &str) -> Option<Structured> {
     let Value::Object(map) = serde_json::from_str(line).ok()? else { return None };
     let mut read = from_map(&map);
+    if let Some(inner) = record_within(&map) {
+        read.severity = read.severity.max(inner.severity);
+        let outer = std::mem::replace(&mut read.text, inner.text);
+        if !outer.is_empty() {
+            read.text = format!("{outer}\n{}", read.text);
+        }
+    }
     if read.text.is_empty() {
         // Rust's tracing and some others keep the message one level down: {"level": ..., "fields": {"message": ...}}
         let inner = map.values().filter_map(Value::as_object).map(from_map).find(|s| !s.text.is_empty())?;
@@ -95,6 +98,15 @@ fn json(line: &str) -> Option<Structured> {
         }
     }
     Some(read)
+}
+
+/// A supervisor that passes on what its child logged, as a record inside its own: the child's level and words count.
+fn record_within(map: &Map<String, Value>) -> Option<Structured> {
+    let passed = |(name, value): (&String, &'_ Value)| {
+        let own = ERROR.contains(&name.as_str()) || STACK.contains(&name.as_str());
+        value.as_object().filter(|_| !own).map(from_map)
+    };
+    map.iter().filter_map(passed).find(|s| s.severity >= Severity::Error && !s.text.is_empty())
 }
 
 fn from_map(map: &Map<String, Value>) -> Structured {

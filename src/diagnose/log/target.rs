@@ -26,8 +26,10 @@ const SHAPES: &[&str] = &[
     r"(?:to|with|at|from|for|of) [`'\x22(\[]?/?(?<host>[\w.\-]+)[`'\x22]?(?::|,? port )[`'\x22]?(?<port>\d{2,5})\b",
     r"to (?<host>[\w.\-]+) port (?<port>\d{1,5})",
     r"no further information: (?:[\w.\-]*/)?(?<host>[\w.\-]+):(?<port>\d{1,5})",
-    r"(?:^|[\s/\[('\x22=,`@])(?<host>[a-z][\w\-]*(?:\.[\w\-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(?<port>\d{2,5})(?:$|[\s,;)\]'\x22/:?.])",
     r"mysql server on '(?<host>[\w.\-]+)(?::(?<port>\d{1,5}))?'",
+    // a name in the cluster's own domain, wherever it stands
+    r"\b(?<host>[a-z][\w\-]*(?:\.[\w\-]+)+\.svc(?:\.[\w\-]+)*)[: ](?<port>\d{2,5})\b",
+    r"(?:^|[\s/\[('\x22=,`@])(?<host>[a-z][\w\-]*(?:\.[\w\-]+)*|\d{1,3}(?:\.\d{1,3}){3}):(?<port>\d{2,5})(?:$|[\s,;)\]'\x22/:?.])",
     r"(?<scheme>[a-z][a-z0-9+.\-]*)://(?:[^\s/@'\x22]*@)?(?<host>[a-z0-9][\w.\-]*)",
     r"(?:resolve|resolving|find|unknown|unknownhostexception:|bad address|reach|connect to|connecting to)(?: \w+){0,2}:? [`'\x22]?(?<host>[a-z][\w\-]*(?:\.[\w\-]+)+)",
     r"(?:resolve|unknown|bad address|lookup)(?: the)? (?:host(?:name)?|server|address):? [`'\x22]?(?<host>[a-z][\w.\-]*)",
@@ -118,6 +120,16 @@ mod tests {
             ("amqp://***@rabbit/ refused", "rabbit", Some(5672)),
             ("Failed to connect to /10.0.12.5:5432", "10.0.12.5", Some(5432)),
             ("Could not connect to Redis at cache-master:6379: Connection refused", "cache-master", Some(6379)),
+            (
+                "on 1:db-0.db.x.svc.cluster.local:3306 , FD (Conn:0 , MyDS:29) , 2002: Can't connect to MySQL server on 'db-0.db.x.svc.cluster.local:3306' (111)",
+                "db-0.db.x.svc.cluster.local",
+                Some(3306),
+            ),
+            (
+                ">>> 'sentinel monitor m redis-0.redis.x.svc.cluster.local 6379 2'",
+                "redis-0.redis.x.svc.cluster.local",
+                Some(6379),
+            ),
             ("Connection to node -1 (kafka/10.0.0.9:9092) could not be established", "10.0.0.9", Some(9092)),
         ] {
             assert_eq!(in_line(line), Some(Target { host: host.into(), port }), "{line}");

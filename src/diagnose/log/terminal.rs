@@ -45,6 +45,8 @@ pub(crate) struct Marks {
 const TRAILING_MAX: usize = 12;
 /// A quote longer than this is rather a dump than a sentence, bytes.
 const DUMP: usize = 200;
+/// Bytes of a line that stand for a longer one which repeats it.
+const PLAIN: usize = 30;
 /// Most failures reported.
 const MAX_FAILURES: usize = 8;
 
@@ -88,10 +90,14 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
     for j in judged {
         let same =
             |f: &Failure| f.concept == j.found.concept && f.subject == j.found.subject && f.target == j.found.target;
-        if let Some(told) = failures.iter_mut().find(|f| same(f)) {
+        if let Some(known) = failures.iter_mut().find(|f| same(f)) {
+            let shorter = known.quote.len() > j.found.quote.len();
             // the same, said in a line where the other is a dump
-            if told.quote.len() > DUMP && j.found.quote.len() * 2 < told.quote.len() && j.found.complains {
-                (told.quote, told.brief, told.line) = (j.found.quote, j.found.brief, j.found.line);
+            let plain = known.quote.len() > DUMP && j.found.quote.len() * 2 < known.quote.len() && j.found.complains;
+            // the same words without the dump around them
+            let repeated = shorter && known.quote.contains(&j.found.brief) && j.found.brief.len() >= PLAIN;
+            if plain || repeated {
+                (known.quote, known.brief, known.line) = (j.found.quote, j.found.brief, j.found.line);
             }
             continue;
         }
@@ -177,8 +183,10 @@ fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
     let named = |f: &Found| f.subject.is_some() || f.target.is_some();
     let near = |i: &usize| {
         let f = &judged[*i].found;
-        f.concept == top.concept
-            && f.strength == Strength::Strong
+        // a bare errno at the end is the one that a line before it told with its file
+        let same = f.concept == top.concept
+            || top.concept == Concept::NotPermitted && f.concept == Concept::FilePermission && !named(top);
+        same && f.strength == Strength::Strong
             && (f.severity >= top.severity.min(Severity::Unknown) || f.target.is_some())
             && top.line.saturating_sub(f.line) <= NEAR
     };
@@ -219,12 +227,24 @@ fn follow_back(judged: &mut [Judged]) {
     }
 }
 
+/// What is missing may be there and only not to be read: access to it, or to something in it, was refused just before.
+fn refused_before(judged: &[Judged], best: usize) -> Option<usize> {
+    const NEAR: usize = 4;
+    let top = &judged[best].found;
+    let path = top.subject.as_deref().filter(|p| top.concept == Concept::FileMissing && p.len() > 1)?;
+    (0..best).rev().take_while(|i| top.record - judged[*i].found.record <= NEAR).find(|i| {
+        let f = &judged[*i].found;
+        let same = f.subject.as_deref().and_then(|s| s.strip_prefix(path));
+        f.concept == Concept::FilePermission && same.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
 /// Where the best failure does not say why, the nearest one before it that does takes its place.
 fn hand_over(judged: &mut [Judged]) {
     let Some(best) = (0..judged.len()).max_by_key(|i| (judged[*i].points, judged[*i].found.line)) else { return };
     let (top, weight) = (&judged[best].found, judged[best].weight);
     if top.strength == Strength::Strong {
-        if let Some(i) = told_before(judged, best) {
+        if let Some(i) = refused_before(judged, best).or_else(|| told_before(judged, best)) {
             judged[i].points = judged[best].points + 1;
             judged[i].weight = judged[i].weight.max(weight);
         }
@@ -240,10 +260,12 @@ fn hand_over(judged: &mut [Judged]) {
         (_, Concept::Exception) if is_term(&top.quote) => (80, Severity::Unknown, 0),
         _ => (6, Severity::Unknown, 26),
     };
+    // stack traces between the two do not count
+    let away = |f: &Found| (top.line - f.line).min(top.record.saturating_sub(f.record));
     let explains = |j: &Judged| {
         j.found.strength == Strength::Strong
             && j.found.line <= top.line
-            && top.line - j.found.line <= reach
+            && away(&j.found) <= reach
             && j.found.severity >= level
             && j.points >= floor
     };
@@ -260,8 +282,9 @@ fn hand_over(judged: &mut [Judged]) {
             let f = &judged[*i].found;
             !nameless(f.concept)
                 && f.strength == Strength::Weak
-                && f.severity >= Severity::Error
-                && top.line - f.line <= reach
+                && (f.severity >= Severity::Error
+                    || f.concept == Concept::CannotConnect && f.severity == Severity::Unknown && away(f) <= 2)
+                && away(f) <= reach
         })
     };
     let chosen = explanation.or_else(|| match (top.strength, top.concept) {

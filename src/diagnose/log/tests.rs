@@ -161,3 +161,103 @@ fn the_whole_path_is_named() {
         assert_eq!((concept, subject.as_deref()), (Concept::FileMissing, Some(path)), "{log}");
     }
 }
+
+#[test]
+fn giving_up_to_wait_hands_over_to_what_was_waited_for() {
+    for log in [
+        "I0502 12:09:29.113041       1 api.go:104] \"Not ready\" err=\"failed calling webhook: Post \\\"https://hook.sys.svc:443/x\\\": dial tcp 10.98.7.196:443: connect: connection refused\"\nerror: timed out waiting for the condition\n",
+        "sync: dial tcp 10.98.7.196:443: connect: connection refused\nlevel=error msg=\"error running Store\" err=\"failed services\"\n",
+    ] {
+        let failure = &analyse(log).failures[0];
+        assert_eq!(failure.concept, Concept::CannotConnect, "{log}");
+        assert_eq!(failure.target.as_ref().map(|t| t.host.as_str()), Some("10.98.7.196"), "{log}");
+    }
+}
+
+#[test]
+fn stack_traces_between_two_failures_do_not_part_them() {
+    let frames = "\tat a.b.C.connect(C.java:1)\n".repeat(12);
+    let log = format!(
+        "java.net.UnknownHostException: updates.example.org\n{frames}Error getting index\ncom.example.IndexException: Error getting index\n{frames}"
+    );
+    assert_eq!(first(&log).0, Concept::NameNotResolved);
+}
+
+#[test]
+fn what_a_supervisor_passes_on_counts_as_its_child_said_it() {
+    for log in [
+        "{\"level\":\"info\",\"msg\":\"record\",\"record\":{\"error_severity\":\"FATAL\",\"message\":\"could not write to file \\\"pg_wal/x\\\": No space left on device\"}}\n",
+        "{\"level\":\"info\",\"msg\":\"child\",\"entry\":{\"level\":\"error\",\"message\":\"write /var/lib/x: no space left on device\"}}\n",
+    ] {
+        assert_eq!(first(log).0, Concept::DiskFull, "{log}");
+    }
+    let quiet = "{\"level\":\"info\",\"msg\":\"record\",\"record\":{\"level\":\"info\",\"message\":\"no space left on device is what we test\"}}\n";
+    assert!(analyse(quiet).failures.is_empty(), "{:?}", analyse(quiet).failures);
+}
+
+#[test]
+fn what_may_not_be_read_is_not_missing() {
+    let log = "-1 store(/data/osd/block) failed to open /data/osd/block: (13) Permission denied\n-1 ** ERROR: unable to open superblock on /data/osd: (2) No such file or directory\n";
+    assert_eq!(first(log).0, Concept::FilePermission);
+    let other = log.replace("/data/osd/block", "/etc/other");
+    assert_eq!(first(&other).0, Concept::FileMissing);
+}
+
+#[test]
+fn a_bare_errno_is_told_with_its_file() {
+    let log = "E engine: file:a.wt, connection: /data/db/a.wt: handle-open: open: Operation not permitted\nF Reason: 1: Operation not permitted\n";
+    let (concept, subject, _) = first(log);
+    assert_eq!((concept, subject.as_deref()), (Concept::FilePermission, Some("/data/db/a.wt")));
+}
+
+#[test]
+fn the_plain_line_stands_for_the_dump_that_repeats_it() {
+    let log = "ERROR: Cookie file /var/lib/q/.cookie must be accessible by owner only\n{\"init terminating in do_boot\",{error,{badmatch,{auth,{\"Cookie file /var/lib/q/.cookie must be accessible by owner only\",[{auth,init,0,[]}]}}}}}\n";
+    let brief = first(log).2;
+    assert_eq!(brief, "Cookie file /var/lib/q/.cookie must be accessible by owner only");
+}
+
+#[test]
+fn the_socket_that_was_announced_is_the_peer() {
+    let log = "I1 main.go:1] Connecting to unix:///csi/csi.sock\nW1 main.go:2] Still connecting to unix:///csi/csi.sock\nE1122 10:00:00.000000       1 main.go:3] error connecting to driver: context deadline exceeded\n";
+    let (concept, subject, _) = first(log);
+    assert_eq!((concept, subject.as_deref()), (Concept::CannotConnect, Some("/csi/csi.sock")));
+}
+
+#[test]
+fn a_fatal_end_beats_what_a_helper_says_behind_it() {
+    let log = "FATAL: Exception during startup, aborting: std::runtime_error (Could not setup Async I/O. Not enough request capacity in /proc/sys/fs/aio-max-nr. Try increasing that number)\n2026-01-01 00:00:00,000 INFO exited: server (exit status 7)\nTraceback (most recent call last):\n  File \"housekeeping\", line 1, in <module>\nurllib.error.URLError: <urlopen error [Errno 111] Connection refused>\n";
+    let (concept, subject, _) = first(log);
+    assert_eq!((concept, subject.as_deref()), (Concept::ProcessLimit, Some("/proc/sys/fs/aio-max-nr")));
+}
+
+#[test]
+fn wordings_of_one_idea() {
+    for (log, want) in [
+        ("FATAL: node db-1 belongs to a different cluster: 72 != 73\n", Concept::BadConfig),
+        ("CRITICAL: cluster ID mismatch, want a, have b\n", Concept::BadConfig),
+        ("Exception: My id 2 not in the peer list\n", Concept::BadConfig),
+        ("ERROR: server version 5.1 is too old, at least 5.7 is required\n", Concept::BadConfig),
+        ("ERROR: kubernetes version \"1.17\" is not compatible, need at least \"1.18\"\n", Concept::BadConfig),
+        ("ERROR: no private IP address found, and explicit IP not provided\n", Concept::BadConfig),
+        ("ERROR: no useable address found for interfaces [eth0]\n", Concept::BadConfig),
+        ("[ERROR] it may not be safe to bootstrap the cluster from this node\n", Concept::BadData),
+        ("ERROR: unsupported WiredTiger file version: this build is older\n", Concept::BadData),
+        ("ERROR: the store was written by a newer version\n", Concept::BadData),
+        ("ERROR: Detected low-disk space condition\n", Concept::DiskFull),
+        ("ERROR: insufficient disk on /data\n", Concept::DiskFull),
+        ("FATAL: webhook service is not accessible on cluster after 1m\n", Concept::CannotConnect),
+        ("FATAL: timed out waiting for endpoint https://a.b.svc:9501/healthz\n", Concept::CannotConnect),
+        ("Error: Could not open configuration file. Aborting\n", Concept::FileMissing),
+        ("[ERROR] Didn't find any ready gateway instances.\n", Concept::CannotConnect),
+        ("ERROR: could not find any healthy upstream hosts\n", Concept::CannotConnect),
+        ("ERROR: not all services were operational\n", Concept::CannotConnect),
+        ("ERROR: the file nodes.conf is already used by a different node\n", Concept::BadConfig),
+        ("ERROR: data directory is already locked by another instance\n", Concept::BadConfig),
+        ("ERROR: the member has been permanently removed from the cluster\n", Concept::BadConfig),
+        ("Can't resolve master instance hostname.\n", Concept::NameNotResolved),
+        ("FATAL: fs.inotify.max_user_instances is exhausted\n", Concept::ProcessLimit),
+    ] {
+        assert_eq!(first(log).0, want, "{log}");
+    }
+}

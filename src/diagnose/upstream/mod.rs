@@ -5,9 +5,12 @@
 //! nothing, cluster DNS. A pod that fails because of yet another object passes the blame on, at most [`MAX_DEPTH`] times and
 //! never in a circle. Runs once, after ranking: rules never look at other pods.
 
+mod beside;
 mod dns;
 mod empty;
+mod maker;
 mod named;
+mod network;
 mod peer;
 mod pod;
 mod scheduler;
@@ -126,14 +129,18 @@ pub fn attach(case: &Case, diagnosis: &mut Diagnosis) {
 pub(super) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let search = Search::of(case);
     find(case, diagnosis, &search);
+    if let Some(missing) = &diagnosis.root_cause {
+        maker::fault(&search, diagnosis.reason, missing);
+    }
     search.asks.take()
 }
 
 fn trace(case: &Case, diagnosis: &mut Diagnosis, search: &Search) {
-    if diagnosis.root_cause.is_some() {
-        return;
-    }
-    let Some(fault) = find(case, diagnosis, search) else { return };
+    let fault = match &diagnosis.root_cause {
+        Some(missing) => maker::fault(search, diagnosis.reason, missing),
+        None => find(case, diagnosis, search),
+    };
+    let Some(fault) = fault else { return };
     diagnosis.summary = format!("{}. {}.", diagnosis.summary.trim_end_matches('.'), fault.sentence);
     diagnosis.evidence.extend(fault.evidence);
     let mut own = std::mem::take(&mut diagnosis.remediation);
@@ -182,6 +189,15 @@ fn find(case: &Case, diagnosis: &Diagnosis, search: &Search) -> Option<Fault> {
         if let Some(fault) = peer::fault(search, target, way) {
             return Some(fault);
         }
+    }
+    if let Some(fault) = beside::fault(case, search, &peers) {
+        return Some(fault);
+    }
+    if about == About::Peer
+        && diagnosis.reason == Reason::DependencyUnavailable
+        && let Some(fault) = network::fault(search)
+    {
+        return Some(fault);
     }
     // Only where the log leaves it open which peer it was.
     let open = peers.iter().all(|(t, _)| matches!(peer::resolve(search, t), peer::Peer::Nothing));

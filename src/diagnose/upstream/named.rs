@@ -14,8 +14,13 @@ use super::{Fault, Search, Way, peer, service};
 /// At most so many addresses are looked at.
 const MOST: usize = 60;
 
-static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?P<host>[a-z0-9_][a-z0-9._-]*)(?P<scheme>://)?(?::(?P<port>\d{2,5})\b)?").ok());
+static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        // an address may have a word for its protocol before it: `v2:10.0.0.1:3300`
+        r"(?i)(?:[a-z][a-z0-9]{0,9}:)?(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?::(?P<at>\d{2,5})\b)?|(?P<host>[a-z0-9_][a-z0-9._-]*)(?P<scheme>://)?(?::(?P<port>\d{2,5})\b)?",
+    )
+    .ok()
+});
 
 /// Words in the name of a variable or flag that say that its value is an address.
 const ADDRESS_WORDS: &[&str] = &[
@@ -49,8 +54,8 @@ fn is_address(name: &str) -> bool {
 fn addresses(text: &str, sure: bool, into: &mut Vec<Target>) {
     let Some(shape) = ADDRESS.as_ref() else { return };
     for c in shape.captures_iter(text) {
-        let host = c["host"].trim_matches(['.', '-', '_']);
-        let port = c.name("port").and_then(|p| p.as_str().parse().ok());
+        let host = c.name("ip").or(c.name("host")).map_or("", |h| h.as_str()).trim_matches(['.', '-', '_']);
+        let port = c.name("at").or(c.name("port")).and_then(|p| p.as_str().parse().ok());
         if c.name("scheme").is_some()
             || host.is_empty()
             || into.len() >= MOST

@@ -2,6 +2,7 @@
 
 use super::super::facts::{Endpoint, Pod, Service};
 use super::super::wants::Want;
+use super::service::selects;
 use super::{Fault, Search, Target, Way, dns, empty, pod, service};
 
 /// What a host stands for.
@@ -111,9 +112,10 @@ fn by_name<'a>(search: &Search<'a>, host: &str) -> Peer<'a> {
         };
         return match &n.pod {
             None => Peer::Service(s),
+            // a pod has a name below a Service only where that selects it
             Some(pod) => match search.cluster.pod(namespace, pod) {
-                Some(p) => Peer::Pod(p),
-                None => Peer::PodOf(s, pod.clone()),
+                Some(p) if s.selector.is_empty() || selects(s, &p.labels) => Peer::Pod(p),
+                _ => Peer::PodOf(s, pod.clone()),
             },
         };
     }

@@ -5,6 +5,9 @@ use super::super::wants::Want;
 use super::super::{Case, Diagnosis, Evidence, Reason, Remedy, RootCause, Source, words};
 use super::{Fault, Search, called, describe, evidence_of, find, is_firm, scheduler, unready};
 
+/// Seconds after which a container that runs is no longer one that crashes: the kubelet forgets its back-off after ten minutes.
+const STEADY: i64 = 600;
+
 /// Waiting reasons that say only "not started yet".
 const NOT_YET: &[&str] = &["", "ContainerCreating", "PodInitializing"];
 
@@ -112,19 +115,25 @@ pub(super) fn of_pod(source: Source, pod: &Pod, detail: impl Into<String>) -> Ev
 
 /// The container that keeps the pod from working: it cannot start, crashes, or has ended.
 fn troubled<'a>(search: &Search, pod: &'a Pod) -> Option<&'a Container> {
-    let fails = |c: &&Container| {
-        let status = &c.status;
-        match &status.state {
-            State::Running { .. } if loops(search, c) => true,
-            State::Waiting { reason, .. } => !NOT_YET.contains(&reason.as_str()),
-            State::Terminated(end) => c.kind != ContainerKind::Init || end.exit_code != 0,
-            State::Running { .. } => {
-                !status.ready && c.kind != ContainerKind::Init && status.restarts > 0 && status.last.is_some()
-            }
-            State::Unknown => false,
+    pod.containers.iter().find(|c| fails(search, c))
+}
+
+/// Whether a container cannot start, crashes, or has ended.
+pub(super) fn fails(search: &Search, container: &Container) -> bool {
+    // what has run for long since its last end is not crashing, whatever else it may be
+    let then = search.failed.unwrap_or(search.now);
+    let lately = |since: Option<Timestamp>| since.is_none_or(|s| then.as_second() - s.as_second() < STEADY);
+    let status = &container.status;
+    let init = container.kind == ContainerKind::Init;
+    match &status.state {
+        State::Running { .. } if loops(search, container) => true,
+        State::Waiting { reason, .. } => !NOT_YET.contains(&reason.as_str()),
+        State::Terminated(end) => !init || end.exit_code != 0,
+        State::Running { since } => {
+            lately(*since) && !status.ready && !init && status.restarts > 0 && status.last.is_some()
         }
-    };
-    pod.containers.iter().find(fails)
+        State::Unknown => false,
+    }
 }
 
 fn alone<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> (Case<'a>, Diagnosis) {
@@ -134,7 +143,7 @@ fn alone<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> (Ca
 }
 
 /// A container that crashes or cannot start, with its own reason, or that reason's own root.
-fn failing<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> Fault {
+pub(super) fn failing<'a>(search: &Search<'a>, pod: &'a Pod, container: &'a Container) -> Fault {
     let slot =
         if matches!(container.status.state, State::Terminated(_)) { LogSlot::Current } else { LogSlot::Previous };
     let ran = container.status.last.is_some() || slot == LogSlot::Current;
@@ -193,7 +202,8 @@ fn is_shown(search: &Search, root: &RootCause, reason: Reason) -> bool {
 }
 
 pub(super) fn trimmed(summary: &str) -> String {
-    words::cut(summary.trim().trim_end_matches('.'), 220)
+    let one_line = summary.split_whitespace().collect::<Vec<_>>().join(" ");
+    words::cut(one_line.trim_end_matches('.'), 220)
 }
 
 pub(super) fn look(pod: &Pod) -> Remedy {
@@ -232,6 +242,7 @@ fn make_room(pod: &Pod, said: &str) -> Remedy {
     let name = &pod.name;
     let mut what: Vec<&str> = Vec::new();
     for (word, advice) in [
+        ("NodeAffinity", "correct its node affinity or selector, or label a node"),
         ("Insufficient", "free capacity, add a node, or lower its requests"),
         ("taint", "tolerate the taint, or remove it from a node"),
         ("affinity", "correct its node affinity or selector, or label a node"),

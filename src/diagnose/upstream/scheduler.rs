@@ -33,7 +33,7 @@ fn split(text: &str) -> Vec<String> {
 fn reason(part: &str) -> String {
     let part = part.trim().trim_end_matches('.').trim();
     let Some((head, taint)) = part.split_once('{') else {
-        return part.replace("node(s) ", "");
+        return part.replace("node(s) were unschedulable", "cordoned (unschedulable)").replace("node(s) ", "");
     };
     let taint = taint.split('}').next().unwrap_or_default().trim();
     let taint = match taint.split_once(':') {

@@ -9,6 +9,8 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::InvalidConfiguration, words)
 }
 
+const OTHER_CLUSTER: &str = "The volume holds the data of another (or an earlier) cluster: where nothing on it is needed, let this member start on an empty one (delete its claim and pod); else give it back the volume of its own cluster.";
+
 /// (words of a wide-spread mistake, what helps against it)
 const KNOWN: &[(&[&str], &str)] = &[
     (
@@ -22,6 +24,25 @@ const KNOWN: &[(&[&str], &str)] = &[
     (
         &["exists but is not empty"],
         "Use a folder below the mount point (PostgreSQL: PGDATA=/var/lib/postgresql/data/pgdata), or mount with subPath; a new disk has a lost+found folder.",
+    ),
+    (
+        &["already ", " by a"],
+        "Two processes use the same files: give each pod a volume of its own (volumeClaimTemplates), and let a Deployment with one volume replace its pod by strategy Recreate.",
+    ),
+    (&["belong", "cluster"], OTHER_CLUSTER),
+    (&["system ID mismatch"], OTHER_CLUSTER),
+    (&["cluster", "match"], OTHER_CLUSTER),
+    (
+        &["address", "found", "no "],
+        "Tell it which interface or address to give to the others (a setting such as advertise address, bind or interface names; the downward API's status.podIP): of itself it takes private addresses only.",
+    ),
+    (
+        &["version", "compatible"],
+        "Use a release of the program that supports the version that it meets here, or upgrade what it runs on.",
+    ),
+    (
+        &["no configuration has been provided"],
+        "Inside the cluster a client needs its service account's token: automountServiceAccountToken must not be false for the pod or its service account. From elsewhere, give it a kubeconfig.",
     ),
     (
         &["initialize the database"],

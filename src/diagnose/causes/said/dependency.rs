@@ -16,7 +16,9 @@ fn address(target: &Target) -> String {
 fn words(case: &Case, failure: &Failure) -> Told {
     let peer = failure.target.as_ref().map(address);
     let sentence = match (failure.concept, &peer) {
-        (Concept::NameNotResolved, Some(p)) => format!("the name {p} does not resolve"),
+        (Concept::NameNotResolved, Some(_)) => {
+            format!("the name {} does not resolve", failure.target.as_ref().map_or("", |t| &t.host))
+        }
         (Concept::NameNotResolved, None) => format!("a host name does not resolve ({})", said(failure)),
         (Concept::FileMissing, _) => format!("the socket {} is not there", named(failure, "of its peer")),
         (_, None) if socket(failure).is_some() => {

@@ -100,6 +100,8 @@ fn data_advice(quote: &str) -> &'static str {
         "Put the migration file back as it was applied, or mend the migration history (flyway repair, migrate force), then start again."
     } else if any(&["relation", "no such table", "table '", "schema version", "version mismatch", "migration"]) {
         "Bring the schema to the version that this program wants: run its migrations first (a Job, an init container or the chart's hook), and look at how that ended if it ran already."
+    } else if any(&["bootstrap"]) {
+        "Find the member with the newest data (the highest position), let that one bootstrap the cluster, and let the others join it with empty or older data."
     } else {
         "Restore or repair the data, or run the version that wrote it; keep a copy before you delete anything."
     }

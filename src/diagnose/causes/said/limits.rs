@@ -9,11 +9,25 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::ProcessLimitExceeded, words)
 }
 
+/// The setting of the node's kernel that the line names: `/proc/sys/fs/file-max` is `fs.file-max`.
+fn kernel_setting(failure: &Failure) -> Option<String> {
+    let named = failure.subject.as_deref()?;
+    match named.strip_prefix("/proc/sys/") {
+        Some(path) => Some(path.replace('/', ".")),
+        None => Some(named.to_owned()).filter(|n| n.starts_with("fs.")),
+    }
+}
+
 fn words(_case: &Case, failure: &Failure) -> Told {
     let quote = failure.quote.to_ascii_lowercase();
     let told = Told::new(format!("a limit of the system is reached ({})", said(failure)));
     if quote.contains("inotify") || quote.contains("watch") {
         return told.advise("Raise fs.inotify.max_user_instances and fs.inotify.max_user_watches on the node (sysctl): they count per user over all its containers.");
+    }
+    if let Some(setting) = kernel_setting(failure) {
+        return told.advise(format!(
+            "Raise {setting} on the node (sysctl -w {setting}=…, and in /etc/sysctl.d): all its containers share that number. Or let the program take less of it (fewer threads or shards)."
+        ));
     }
     if quote.contains("map_count") || quote.contains("virtual memory areas") {
         return told.advise("Set vm.max_map_count to at least 262144 on the node (sysctl -w vm.max_map_count=262144, or a privileged init container).");

@@ -68,9 +68,11 @@ fn is_home_of_nobody(path: &str) -> bool {
 }
 
 fn is_bind(quote: &str) -> bool {
-    ["bind", "listen", "eacces: permission denied 0.0.0.0", "make_sock", "socketexception (13)", "kestrel"]
-        .iter()
-        .any(|w| quote.contains(w))
+    let begins = |w: &str| w.starts_with("bind") || w.starts_with("listen");
+    quote.split(|c: char| !c.is_ascii_alphanumeric()).any(begins)
+        || ["eacces: permission denied 0.0.0.0", "make_sock", "socketexception (13)", "kestrel"]
+            .iter()
+            .any(|w| quote.contains(w))
 }
 
 /// The exception names no path, and its trace ends in a call that binds a socket.

@@ -17,13 +17,16 @@ static PORT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)(?:[\w.\]*]:|\s:|port:? |\()(?P<port>\d{2,5})(?:\D|$)").ok());
 
 fn port(failure: &Failure) -> Option<u16> {
-    let quote = &failure.quote;
-    PORT.as_ref()?
-        .captures_iter(quote)
-        .filter_map(|c| c.name("port"))
-        .filter(|port| !is_line_number(&quote[..port.start()]))
-        .filter_map(|port| port.as_str().parse().ok())
-        .find(|p: &u16| *p >= 20)
+    let shape = PORT.as_ref()?;
+    // the brief first: it has no logger's time in it
+    [&failure.brief, &failure.quote].into_iter().find_map(|text| {
+        shape
+            .captures_iter(text)
+            .filter_map(|c| c.name("port"))
+            .filter(|port| !is_line_number(&text[..port.start()]))
+            .filter_map(|port| port.as_str().parse().ok())
+            .find(|p: &u16| *p >= 20)
+    })
 }
 
 /// Before it stands a source file, or such a file and its line: `src/main.rs:22:10`.

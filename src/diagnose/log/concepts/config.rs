@@ -357,6 +357,48 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:schema|database|keyspace|data|store)\b.{0,80}version mismatch|version mismatch.{0,40}(?:schema|database|keyspace)",
     ),
     strong(BadData, "was initialized by", r"initialized by \w+ version"),
+    strong(
+        BadData,
+        "version",
+        r"unsupported \w* ?(?:file|data|format|on-disk|database|storage|index|snapshot)(?: \w+)? version",
+    ),
+    strong(BadData, "this build only supports versions", ""),
+    strong(
+        BadData,
+        "by a ",
+        r"(?:created|written|generated|produced|upgraded|formatted) (?:by|with) a (?:newer|later|different|more recent|incompatible) version",
+    ),
+    strong(BadData, "safe to", r"not (?:be )?safe to (?:bootstrap|start|continue|proceed|force|recover|join)"),
+    // what is on the volume was made in another life
+    strong(
+        BadConfig,
+        "cluster",
+        r"belongs? to (?:a |an )?(?:different|another|other) (?:\w+ )?cluster|\bcluster ?id\b.{0,80}(?:mismatch|(?:doesn't|does not|do not) match)",
+    ),
+    strong(BadConfig, "system id mismatch", ""),
+    strong(
+        BadConfig,
+        "not in the",
+        r"\b(?:is |was )?not in the (?:peer|member|server|node|broker|voter|seed|replica)s? ?(?:list|set|configuration|config)\b",
+    ),
+    strong(BadConfig, "permanently removed from the cluster", ""),
+    strong(
+        BadConfig,
+        "already ",
+        r"\b(?:file|directory|folder|data\w*|volume|dir)\b.{0,60}already (?:used|in use|open\w*|locked|owned|being used) by (?:a |an )?(?:different|another|other)\b",
+    ),
+    // a program and what it runs on, of versions that do not fit
+    strong(
+        BadConfig,
+        "version",
+        r"version\b.{0,60}\b(?:not compatible|incompatible|not supported|unsupported|too old|too low)\b.{0,60}\b(?:need|require|minimum|at least|or (?:later|newer|higher|above))|(?:need|require)s?\b.{0,40} version .{0,30}(?:or (?:later|newer|higher|above)|at least)",
+    ),
+    // an address to tell the others
+    strong(
+        BadConfig,
+        "address",
+        r"\bno (?:private|usable|useable|suitable|valid|routable|public)(?: ipv?[46]?)? (?:ip )?address\w* (?:was |were )?found",
+    ),
     strong(BadData, "snapshot file doesn't exist", ""),
     strong(BadData, "invalid checkpoint record", ""),
     strong(BadData, "could not locate a valid checkpoint record", ""),

@@ -28,10 +28,21 @@ pub(super) const ROWS: &[Row] = &[
     strong(DiskFull, "disk quota exceeded", ""),
     strong(DiskFull, "edquot", ""),
     strong(DiskFull, "no disk space", ""),
+    strong(
+        DiskFull,
+        "disk",
+        r"\b(?:low|insufficient)[ -]disk(?:[ -]space)?\b|disk space (?:is )?(?:too )?low\b|disk usage.{0,40}exceeds",
+    ),
     strong(DiskFull, "out of disk space", ""),
     strong(DiskFull, "disk space", r"(?:ran|running|run) (?:out of|low on) (?:free )?disk space"),
     strong(DiskFull, "database space exceeded", ""),
     strong(DiskFull, "not enough space on the disk", ""),
+    // -- a file that cannot be opened, with no word of why
+    strong(
+        FileMissing,
+        "open",
+        r"(?:could ?n[o']t|can ?n[o']t|can't|unable to|failed to) open (?:the )?config(?:uration)? file\b[^:(]{0,80}$",
+    ),
     // -- a folder where a file should be, or the other way round
     strong(
         NotDirectory,
@@ -64,6 +75,12 @@ pub(super) const ROWS: &[Row] = &[
         FilePermission,
         "operation not permitted",
         r"(?:chown|chmod|changing (?:ownership|permissions)|change (?:ownership|permissions|owner|mode)|utime|set permissions).{0,120}operation not permitted",
+    ),
+    // a file system that does not allow what the program does with its files (a shared folder, a flag of the mount)
+    strong(
+        FilePermission,
+        "operation not permitted",
+        r"\b(?:open|mkdir|creat|renam|unlink|writ|link|remov|delet)\w*\b[^/]{0,40}(?:/[^:]{1,200}:? )?operation not permitted",
     ),
     strong(NotPermitted, "operation not permitted", ""),
     strong(

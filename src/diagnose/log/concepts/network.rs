@@ -315,7 +315,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         NameNotResolved,
         "resolve",
-        r"(?:failed to|unable to|cannot|can't|can not|error while trying to) (?:dns )?resolve (?:the |instance |own )?(?:(?:host|hostname|dns|name|address|domain|ip|server|peer|upstream|endpoint|service|url|bootstrap)\w* )+(?:for |of |from )?[^\w$]{0,2}(?<host>[\w.\-]+)?",
+        r"(?:failed to|unable to|cannot|can't|can not|could not|error while trying to) (?:dns )?resolve (?:the )?(?:\w+ ){0,2}?(?:(?:host|hostname|dns|name|address|domain|ip|server|peer|upstream|endpoint|service|url|bootstrap)\w*(?: |[.,:!]|$))+(?:for |of |from )?[^\w$]{0,2}(?<host>[\w.\-]+)?",
     ),
     strong(NameNotResolved, "no resolvable bootstrap", ""),
     strong(NameNotResolved, "host is not resolvable", ""),
@@ -391,6 +391,21 @@ pub(super) const ROWS: &[Row] = &[
         r"\b(?:is|are|was|server|host|database|broker|endpoint|service|peer|api) (?:is |are )?unreachable",
     ),
     strong(CannotConnect, "not reachable", ""),
+    strong(
+        CannotConnect,
+        "not all",
+        r"not all (?:\w+ )?(?:services|dependencies|components|backends) (?:were|are) (?:operational|available|ready|up|healthy|reachable)",
+    ),
+    strong(
+        CannotConnect,
+        "any ",
+        r"(?:didn't|did not|couldn't|could not|can't|cannot|unable to) find any (?:ready|available|healthy|live|reachable|active) (?:\w+ ){0,2}(?:instance|endpoint|backend|server|node|member|replica|host|peer|broker)s?\b",
+    ),
+    strong(
+        CannotConnect,
+        "not accessible",
+        r"\b(?:server|host|database|broker|endpoint|service|webhook|peer|api|url|cluster)\w* (?:is |are |was )?not accessible",
+    ),
     strong(
         CannotConnect,
         " is down",
@@ -472,7 +487,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         CannotConnect,
         "waiting for",
-        r"(?:time ?out|timed out|gave up|giving up|tired of|failed)(?: after [\w.]+(?: \w+)?)?(?: while)? waiting for (?:the )?(?<subject>(?:[\w.\-]+:\d+|(?:\w+ ){0,3}(?:database|db|server|service|postgres\w*|mysql|mariadb|mongo\w*|redis|kafka|rabbitmq|broker|port|host|connection|api|elasticsearch|zookeeper|cassandra|vault|minio|keycloak|leader|etcd)))",
+        r"(?:time ?out|timed out|gave up|giving up|tired of|failed)(?: after [\w.]+(?: \w+)?)?(?: while)? waiting for (?:the )?(?<subject>(?:[\w.\-]+:\d+|(?:\w+ ){0,3}(?:database|db|server|service|postgres\w*|mysql|mariadb|mongo\w*|redis|kafka|rabbitmq|broker|port|host|connection|api|elasticsearch|zookeeper|cassandra|vault|minio|keycloak|leader|etcd|endpoint|webhook|url)))",
     ),
     strong(CannotConnect, "timeout occurred after waiting", r"waiting [\w ]+ for (?<host>[\w.\-]+):(?<port>\d+)"),
     strong(
@@ -500,7 +515,7 @@ pub(super) const WEAK: &[Row] = &[
     weak(
         CannotConnect,
         "timed out",
-        r"(?:request|read|write|query|call|operation|handshake|ping|response|socket|session)\w* (?:\w+ ){0,3}timed out",
+        r"(?:request|read|write|query|call|operation|handshake|ping|response|socket|session|authenticat|login|dial|fetch|lookup)\w* (?:\w+ ){0,3}timed out",
     ),
     weak(CannotConnect, "request timeout", ""),
     weak(CannotConnect, "read timeout", ""),

@@ -2,7 +2,7 @@
 
 use super::{Row, strong, weak};
 use crate::diagnose::log::Concept::{
-    Abort, Exception, HeapExhausted, ModuleMissing, NotPermitted, OutOfMemory, ProcessLimit, Segfault,
+    Abort, Exception, HeapExhausted, ModuleMissing, NotPermitted, OtherError, OutOfMemory, ProcessLimit, Segfault,
 };
 
 /// Rows, in order of precedence.
@@ -29,6 +29,13 @@ pub(super) const ROWS: &[Row] = &[
         r"(?:inotify|file ?watch|watcher|\bwatch\b).{0,80}no space left on device",
     ),
     strong(ProcessLimit, "system limit for number of file watchers reached", ""),
+    // limits of the node's kernel that all its processes share
+    strong(
+        ProcessLimit,
+        "/proc/sys/fs/",
+        r"(?:increas|rais|capacity|limit|exceed|too (?:low|small)).{0,80}(?<subject>/proc/sys/fs/[\w/\-]+)",
+    ),
+    strong(ProcessLimit, "fs.", r"(?<subject>\bfs\.(?:aio-max-nr|file-max|nr_open|inotify\.max_\w+))"),
     strong(ProcessLimit, "max virtual memory areas", r"(?<subject>vm\.max_map_count)"),
     strong(ProcessLimit, "max file descriptors", r"max file descriptors \[\d+\].* too low"),
     strong(ProcessLimit, "max number of threads", r"max number of threads \[\d+\].* too low"),
@@ -70,6 +77,9 @@ pub(super) const ROWS: &[Row] = &[
     strong(OutOfMemory, "out of memory", r"(?:^|error:|fatal:|\])\s*out of memory\b"),
     strong(OutOfMemory, "out of memory: kill", ""),
     strong(OutOfMemory, "memory cgroup out of memory", ""),
+    // -- what the kernel answers to `ip`
+    strong(NotPermitted, "rtnetlink answers", r"answers: (?:operation not permitted|permission denied)"),
+    strong(OtherError, "rtnetlink answers", r"answers: (?<subject>.{3,80})"),
     // -- a Go nil dereference carries a SIGSEGV line, and is an exception of the program
     strong(Exception, "invalid memory address or nil pointer dereference", ""),
     weak(Exception, "[signal sigsegv", ""),

@@ -95,6 +95,8 @@ pub(super) const ROWS: &[Row] = &[
     wrapper("exception encountered during startup", ""),
     wrapper("error during startup", ""),
     wrapper("fatal exception during startup", ""),
+    wrapper("timed out waiting for the condition", ""),
+    wrapper("failed services", r"failed services\W*$"),
     wrapper("caches to sync", ""),
     wrapper("cache to sync", ""),
     wrapper("cache to be synced", ""),

@@ -2,6 +2,7 @@
 
 mod live;
 mod names;
+mod near;
 mod pods;
 mod services;
 

@@ -1,14 +1,16 @@
 //! When the kubelet starts a container again: its back-off, as far as it tells it, else worked out.
 //!
 //! None after the first end, then 10 s doubled up to 5 min; forgotten after 10 min of running. A node may be configured to wait
-//! less (`crashLoopBackOff.maxContainerRestartPeriod`); that shows in nothing but the message of CrashLoopBackOff, which stands
-//! for the last moment of a wait only (kubelet-facts), so what it told last is kept.
+//! less (`crashLoopBackOff.maxContainerRestartPeriod`); that shows in the message of CrashLoopBackOff, which stands for the last
+//! moment of a wait only (kubelet-facts), so what it told last is kept, and in starts that come too early.
 
 use crate::diagnose::facts::Timestamp;
 use crate::report::resource;
 
 /// The longest back-off, seconds.
 const MAX: i64 = 300;
+/// What is shorter is no back-off: a container that a probe killed is started at once every other time.
+const LEAST: i64 = 8;
 /// A run of so many seconds makes the kubelet forget.
 const FORGETS: i64 = 600;
 
@@ -53,6 +55,14 @@ impl BackOff {
         }
         let seconds = wait.told.unwrap_or_else(|| self.computed(restarts));
         Timestamp::from_second(wait.ended.as_second().checked_add(seconds)?).ok()
+    }
+
+    /// It was started after so many seconds: where that is less than it should have been, the node's maximum is not more.
+    pub fn saw(&mut self, restarts: i64, waited: i64) {
+        let expected = self.computed(restarts - 1);
+        if waited >= LEAST && waited + 2 < expected {
+            self.most = Some(waited);
+        }
     }
 
     /// The node's maximum outlives a good run; what was told before it does not.
@@ -125,6 +135,21 @@ mod tests {
         assert_eq!([6, 9].map(|n| wait(&mut b, n, 2, None)), [60, 60]);
         assert_eq!(wait(&mut b, 10, 700, None), 0);
         assert_eq!([11, 20].map(|n| wait(&mut b, n, 2, None)), [10, 60]);
+    }
+
+    #[test]
+    fn the_maximum_of_the_node_is_learnt_from_starts_that_come_early() {
+        let mut b = BackOff::default();
+        let seen: Vec<i64> = (0..5)
+            .map(|n| {
+                b.saw(n, if n < 2 { 0 } else { 11 });
+                wait(&mut b, n, 2, None)
+            })
+            .collect();
+        assert_eq!(seen, [0, 10, 20, 11, 11], "one start tells it");
+        let mut killed = BackOff::default();
+        killed.saw(4, 1);
+        assert_eq!(wait(&mut killed, 4, 2, None), 80, "at once, as after a probe's kill, tells nothing");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::backoff::{self, Wait};
 use crate::api;
-use crate::diagnose::facts::{Container, Pod, RestartPolicy, State, Terminated, Timestamp};
+use crate::diagnose::facts::{Container, Pod, RestartPolicy, State, Terminated, Timestamp, seconds_between};
 use crate::report::resource;
 use crate::watch::detect;
 
@@ -29,6 +29,8 @@ pub struct Sighting {
     pub replaced: bool,
     /// It waits for the kubelet to start it again.
     pub waits: Option<Wait>,
+    /// Seconds that it had waited before the run that is shown.
+    pub waited: Option<i64>,
     /// Crashes with one signature are taken to have one explanation.
     pub signature: String,
 }
@@ -67,6 +69,7 @@ pub fn sight(pod: &Pod, container: &Container, stuck: bool) -> Sighting {
         down: (crash_down || obstructed || stuck || pod.phase == "Failed") && !replaced,
         replaced,
         waits: waits(pod, container),
+        waited: waited(container),
         signature: signature(pod, container),
         crashes,
     }
@@ -193,6 +196,16 @@ fn waits(pod: &Pod, container: &Container) -> Option<Wait> {
     }
     let before = ended(&status.state).and(status.last.as_ref()).and_then(Terminated::ran_for);
     Some(Wait { ended: end.finished?, ran: end.ran_for(), ran_before: before, told: backoff::told(message) })
+}
+
+/// From the end of the run before to the start of the one that is shown.
+fn waited(container: &Container) -> Option<i64> {
+    let began = match &container.status.state {
+        State::Running { since } => *since,
+        State::Terminated(end) => end.started,
+        State::Waiting { .. } | State::Unknown => None,
+    };
+    seconds_between(container.status.last.as_ref()?.finished?, began?).filter(|s| *s >= 0)
 }
 
 /// Revision, exit and obstacle; the pod's own name and uid are taken out of messages, so that replicas are alike.

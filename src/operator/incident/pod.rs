@@ -78,6 +78,9 @@ impl PodState {
         self.running_since = s.running_since;
         self.down = s.down;
         self.replaced = s.replaced;
+        if let Some(waited) = s.waited {
+            self.back_off.saw(s.restarts, waited);
+        }
         self.next_restart = s.waits.and_then(|wait| self.back_off.next(s.restarts, &wait));
         self.restored = false;
         // What runs again after an obstacle keeps the signature of its trouble.

@@ -107,14 +107,17 @@ fn misfit(case: &Case, claim: &Claim) -> Option<(String, Vec<Evidence>)> {
     let class = claim.class.as_deref().unwrap_or_default();
     let own = format!("{}/{}", claim.namespace, claim.name);
     let same_class = keep(&all, |v| v.class.as_deref().unwrap_or_default() == class);
+    let is_free =
+        |v: &Volume| v.claim.as_deref() == Some(own.as_str()) || (v.phase == "Available" && v.claim.is_none());
     if same_class.is_empty() {
-        let have = all.iter().map(|v| v.class.as_deref().unwrap_or("\"\"")).next().unwrap_or_default();
+        let near = all.iter().find(|v| is_free(v) && mismatch(claim, &[**v]).is_none());
+        // What others have says nothing of a claim that a default class was to serve.
+        let v = near.or(all.first().filter(|_| claim.class.is_some()))?;
+        let have = v.class.as_deref().unwrap_or("\"\"");
         let wants = if class.is_empty() { "it has no class".to_owned() } else { format!("it wants class {class}") };
-        return Some((format!("{wants}, the existing volume {} has {have}", all[0].name), shown(&all)));
+        return Some((format!("{wants}, the existing volume {} has {have}", v.name), shown(&all)));
     }
-    let free = keep(&same_class, |v| {
-        v.claim.as_deref() == Some(own.as_str()) || (v.phase == "Available" && v.claim.is_none())
-    });
+    let free = keep(&same_class, is_free);
     if free.is_empty() {
         let (v, holder) = (same_class[0], same_class[0].claim.as_deref().unwrap_or("another claim"));
         let why = match v.phase.as_str() {

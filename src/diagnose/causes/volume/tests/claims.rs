@@ -144,6 +144,17 @@ fn no_default_class_and_no_provisioner() {
     let world = claim_event(with_claim(held(UNBOUND), claim(None)), "FailedBinding", NONE)
         .with(|w| w.cluster.storage_classes.push(class("nfs", "nfs.example")));
     expect(&world, Reason::NoMatchingVolume, &["names no class", "nfs"]);
+    // Somebody else's volume, and one that is too small, are not what it lacks; one that would do is.
+    let other = |v: Volume| {
+        let v = Volume { class: Some("manual".into()), ..v };
+        claim_event(with_claim(held(UNBOUND), claim(None)), "FailedBinding", NONE)
+            .with(|w| w.cluster.storage_classes.push(class("nfs", "nfs.example")))
+            .with(|w| w.cluster.volumes.push(v))
+    };
+    let taken = Volume { phase: "Bound".into(), claim: Some("bank/data".into()), ..volume("pv-1", 200) };
+    expect(&other(taken), Reason::NoMatchingVolume, &["names no class", "nfs"]);
+    expect(&other(volume("pv-1", 50)), Reason::NoMatchingVolume, &["names no class", "nfs"]);
+    expect(&other(volume("pv-1", 200)), Reason::NoMatchingVolume, &["it has no class", "pv-1 has manual"]);
     // It got the default class later: the event is history.
     let later = claim_event(with_claim(held(UNBOUND), claim(Some("nfs"))), "FailedBinding", NONE)
         .with(|w| w.cluster.storage_classes.push(class("nfs", "nfs.example")));

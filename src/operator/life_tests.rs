@@ -1,6 +1,7 @@
 //! One incident over two lives of the operator, and when its object is written.
 
-use super::book::{Book, Entry, Key};
+use super::book::{Book, Key};
+use super::entry::Entry;
 use super::incident::{Incident, LookFor, Times};
 use super::sighting::{SeenCrash, Sighting};
 use crate::api::{self, CrashDiagnosis, HistoryEntry};

@@ -14,6 +14,7 @@ pub mod desk;
 pub mod earlier;
 pub mod elect;
 pub mod ending;
+pub mod entry;
 pub mod incident;
 #[cfg(test)]
 mod incident_tests;

@@ -1,6 +1,7 @@
 //! What the desk has others write: objects, Events, metrics; and what came of it.
 
-use super::super::book::{Key, Tell};
+use super::super::book::Key;
+use super::super::entry::Tell;
 use super::super::incident::Count;
 use super::super::work::Job;
 use super::Desk;

@@ -11,7 +11,9 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::Concept;
 
+mod arguments;
 mod config;
+mod environment;
 mod files;
 mod image;
 mod module;
@@ -61,8 +63,8 @@ const TABLES: &[&[Row]] = &[
     wrappers::HARMLESS,
     image::ROWS,
     runtime::ROWS,
-    config::ENVIRONMENT,
-    config::FIRST,
+    environment::ROWS,
+    arguments::ROWS,
     network::ROWS,
     files::ROWS,
     module::ROWS,

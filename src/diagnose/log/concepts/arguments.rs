@@ -1,0 +1,143 @@
+//! Flags, options and settings whose messages mention hosts or times: looked at before the network tables.
+
+use super::{Row, strong};
+use crate::diagnose::log::Concept::{BadArguments, BadConfig, BadData};
+
+/// What must be looked at before the network tables, since it mentions hosts or times.
+pub(super) const ROWS: &[Row] = &[
+    // -- flags
+    strong(
+        BadArguments,
+        "unknown",
+        r#"unknown (?:long |short |shorthand |command[- ]line |cli )?(?:flag|option|argument|switch|parameter)s?:? *["'`]?(?<subject>-{0,2}[\w\-.=]+)?"#,
+    ),
+    strong(BadArguments, "unknown shorthand flag", r"(?<subject>'\w' in -\S+)"),
+    strong(
+        BadArguments,
+        "unrecognized",
+        r#"unrecognized (?:command[- ]line )?(?:argument|option|flag|parameter)s?:? *["'`]?(?<subject>-{0,2}[\w\-.=]+)?"#,
+    ),
+    strong(
+        BadArguments,
+        "unrecognised",
+        r#"unrecognised (?:argument|option|flag)s?:? *["'`]?(?<subject>-{0,2}[\w\-.=]+)?"#,
+    ),
+    strong(BadArguments, "unexpected argument", r#"unexpected argument:? *["'`]?(?<subject>-{0,2}[\w\-.=/]+)?"#),
+    strong(BadArguments, "flag provided but not defined", r"not defined: (?<subject>-\S+)"),
+    strong(BadArguments, "flag needs an argument", r"argument: (?<subject>-\S+)"),
+    strong(BadArguments, "invalid argument \"", r#"invalid argument "(?:[^"]*)" for "(?<subject>[^"]+)" flag"#),
+    strong(BadArguments, "invalid value \"", r#"invalid value "(?:[^"]*)" for flag (?<subject>-\S+)"#),
+    strong(BadArguments, "invalid value '", r"invalid value '[^']*' for '(?<subject>[^']+)'"),
+    strong(BadArguments, "flag parsing error", ""),
+    strong(BadArguments, "error parsing commandline arguments", ""),
+    strong(BadArguments, "error parsing command line", ""),
+    strong(BadArguments, "error parsing flag", ""),
+    strong(BadArguments, "failed to parse flag", ""),
+    strong(BadArguments, "configuration from flags", ""),
+    strong(
+        BadArguments,
+        "invalid option",
+        r#"invalid option:? *(?:-- *)?["'`]?(?<subject>-{0,2}[\w\-]+)["'`]?\s*$|invalid option --"#,
+    ),
+    strong(BadArguments, "illegal option", ""),
+    strong(BadArguments, "bad option", r"(?<subject>\S+): bad option|bad option: (?<option>\S+)"),
+    strong(BadArguments, "no such option", r"no such option:? (?<subject>\S+)"),
+    strong(BadArguments, "no such command", r#"no such command:? ["'`]?(?<subject>[\w\-]+)"#),
+    strong(BadArguments, "unknown command", r#"unknown command:? ["'`]?(?<subject>[\w/\-]+)"#),
+    strong(BadArguments, "unknown subcommand", ""),
+    strong(BadArguments, "unrecognized subcommand", r"subcommand '(?<subject>[^']+)'"),
+    strong(BadArguments, "is not a valid command", ""),
+    strong(BadArguments, "invalid choice:", r"invalid choice: '?(?<subject>[^'\s]+)"),
+    strong(BadArguments, "error: argument", r"error: argument (?<subject>-\S+): "),
+    strong(BadArguments, "the following arguments are required", r"are required: (?<subject>.+)"),
+    strong(BadArguments, "required arguments were not provided", ""),
+    strong(
+        BadArguments,
+        "required flag",
+        r#"required flags?(?:\(s\))? ["'`]?(?<subject>[\w\-", ]+)["'`]? not (?:set|provided)"#,
+    ),
+    strong(BadArguments, "required option", r"(?:missing )?required option"),
+    strong(BadArguments, "missing required argument", ""),
+    strong(BadArguments, "expected one argument", r"argument (?<subject>-[\w\-/]+): expected"),
+    strong(BadArguments, "expected at least one argument", ""),
+    strong(BadArguments, "requires an argument", ""),
+    strong(BadArguments, "requires at least", r"requires at least \d+ arg"),
+    strong(BadArguments, "accepts ", r"accepts (?:at most |between |exactly )?\d+ arg"),
+    strong(BadArguments, "too many arguments", ""),
+    strong(BadArguments, "unparsed arguments", ""),
+    strong(BadArguments, "unrecognized vm option", r"vm option '(?<subject>[^']+)'"),
+    strong(BadArguments, "unrecognized option:", r"unrecognized option: (?<subject>\S+)"),
+    strong(BadArguments, "could not create the java virtual machine", ""),
+    strong(BadArguments, "error: unknown property", ""),
+    strong(BadArguments, "error: unrecognized", ""),
+    strong(BadArguments, "invalid maximum heap size", r"(?<subject>-Xm\w\S+)"),
+    strong(BadArguments, "invalid initial heap size", r"(?<subject>-Xm\w\S+)"),
+    strong(BadConfig, "initial heap size set to a larger value", ""),
+    strong(BadConfig, "conflicting collector combinations", ""),
+    // -- what a database answers is no failure to reach it
+    strong(BadConfig, "database \"", r#"database "(?<subject>[^"]+)" does not exist"#),
+    strong(BadConfig, "unknown database", r"unknown database '?(?<subject>[\w.\-]+)"),
+    strong(BadConfig, "is not currently accepting connections", ""),
+    strong(BadConfig, "find your database", r"find your database: (?<subject>\w+)"),
+    strong(
+        BadConfig,
+        "server",
+        r"\b(?:ssl|tls) is not (?:enabled|supported) (?:on|by) the server|server (?:does not|doesn't) support (?:ssl|tls)",
+    ),
+    // a key that does not fit what was encrypted with another
+    strong(
+        BadConfig,
+        "decrypt",
+        r"(?:could not|cannot|can't|failed to|unable to|error) (?:be )?decrypt|bad decrypt|decrypt(?:ion)? (?:failed|error)",
+    ),
+    strong(BadConfig, "invalidmessage", r"messageencryptor::invalidmessage"),
+    strong(BadConfig, "fernet.invalidtoken", ""),
+    strong(BadConfig, "unknown_topic_or_part", r"(?:not available|unknown topic)\W+(?<subject>[\w.\-]+)|unknown_topic"),
+    strong(BadConfig, "unknown topic", ""),
+    strong(
+        BadConfig,
+        "topic",
+        r#"\btopics? ["'`\[]?(?<subject>[\w.\-]+)["'`\]]? (?:is |are )?(?:not (?:available|found|present)|missing|unknown|does(?:n't| not) exist|not present in metadata)"#,
+    ),
+    strong(BadConfig, "not_found", r"not_found - no (?:queue|exchange|vhost|binding|stream) '(?<subject>[^']+)'"),
+    // a file or part of the server's own, which no file of this container mends
+    strong(BadConfig, "extension control file", r#"extension control file "[^"]*?(?<subject>[\w\-]+)\.control""#),
+    strong(
+        BadConfig,
+        "extension",
+        r#"\bextension ["'`](?<subject>[\w\-]+)["'`] (?:is not available|does not exist|is not (?:installed|supported))"#,
+    ),
+    strong(BadConfig, "could not access file \"", r#"could not access file "(?<subject>[\w$/\-]+)": no such file"#),
+    strong(BadConfig, "no such index", r"no such index \[?(?<subject>[\w.\-]+)"),
+    strong(BadConfig, "index_not_found_exception", ""),
+    strong(BadConfig, "unable to validate credentials inherited", ""),
+    strong(
+        BadArguments,
+        "no ",
+        r"\bno (?:command|subcommand|arguments?|args|input files?) (?:was |were )?(?:specified|provided|given)\b",
+    ),
+    strong(BadConfig, "insecure transport", ""),
+    strong(BadConfig, "keystore password was incorrect", ""),
+    // -- objects of the API that a controller needs
+    strong(BadConfig, "no matches for kind", r#"no matches for kind "(?<subject>[^"]+)""#),
+    strong(BadConfig, "no kind is registered for the type", ""),
+    strong(BadConfig, "if kind is a crd, it should be installed", ""),
+    strong(BadConfig, "the server could not find the requested resource", ""),
+    strong(BadConfig, "the server doesn't have a resource type", ""),
+    strong(BadConfig, "customresourcedefinition", r"customresourcedefinitions?(?:\.[\w.]+)? .{0,80}not found"),
+    // -- data that looks like a missing file
+    strong(BadData, "no migration found for version", r"for version (?<subject>\d+)"),
+    strong(
+        BadData,
+        "locate revision",
+        r#"(?:can't|cannot|could not|unable to) locate revision identified by ["'`]?(?<subject>\w+)"#,
+    ),
+    strong(BadData, "snapshot file doesn't exist", ""),
+    strong(BadData, "could not locate a valid checkpoint record", ""),
+    // -- a configuration that cannot be taken
+    strong(
+        BadConfig,
+        "environment variable",
+        r#"invalid (?:value|option|setting).{0,40}environment variable "?(?<subject>\w+)"#,
+    ),
+];

@@ -60,6 +60,8 @@ pub fn event(regarding: &Regarding, note: String, reason: &str, warning: bool, n
 pub fn note(container: &str, status: &CrashDiagnosisStatus, namespace: &str, name: &str) -> String {
     let pointer = format!(" Details: kubectl describe crash {name} -n {namespace}");
     let advice = status.remediation.first().map_or("", |r| r.text.as_str());
+    // It announces a command, which the object has.
+    let advice = advice.strip_suffix(':').map_or_else(|| advice.to_owned(), |a| format!("{a}."));
     let text = format!("{container}: {} {advice}", sentence(&status.summary));
     format!("{}{pointer}", resource::cut(text.trim_end(), MAX_NOTE - pointer.len()))
 }
@@ -91,7 +93,7 @@ mod tests {
     fn status(summary: &str) -> CrashDiagnosisStatus {
         CrashDiagnosisStatus {
             summary: summary.into(),
-            remediation: vec![Remediation { text: "Raise the limit.".into(), command: None }],
+            remediation: vec![Remediation { text: "Raise the limit:".into(), command: Some("kubectl".into()) }],
             ..CrashDiagnosisStatus::default()
         }
     }

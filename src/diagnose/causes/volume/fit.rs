@@ -119,7 +119,10 @@ fn misfit(case: &Case, claim: &Claim) -> Option<(String, Vec<Evidence>)> {
     }
     let free = keep(&same_class, is_free);
     if free.is_empty() {
-        let (v, holder) = (same_class[0], same_class[0].claim.as_deref().unwrap_or("another claim"));
+        // The one that would do, were it free; a claim without a class may never have been meant for any of them.
+        let wanted = same_class.iter().find(|v| mismatch(claim, &[**v]).is_none());
+        let v = wanted.or(same_class.first().filter(|_| claim.class.is_some()))?;
+        let holder = v.claim.as_deref().unwrap_or("another claim");
         let why = match v.phase.as_str() {
             "Released" => format!("volume {} is Released and still held for {holder}, a claim that is gone", v.name),
             "Failed" => format!("volume {} has failed", v.name),

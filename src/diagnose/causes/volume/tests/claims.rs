@@ -155,6 +155,14 @@ fn no_default_class_and_no_provisioner() {
     expect(&other(taken), Reason::NoMatchingVolume, &["names no class", "nfs"]);
     expect(&other(volume("pv-1", 50)), Reason::NoMatchingVolume, &["names no class", "nfs"]);
     expect(&other(volume("pv-1", 200)), Reason::NoMatchingVolume, &["it has no class", "pv-1 has manual"]);
+    // One without a class is what it would have got, were it free and large enough.
+    let held_by_bank =
+        |size| Volume { phase: "Bound".into(), claim: Some("bank/data".into()), class: None, ..volume("pv-1", size) };
+    let classless = |v: Volume| {
+        claim_event(with_claim(held(UNBOUND), claim(None)), "FailedBinding", NONE).with(|w| w.cluster.volumes.push(v))
+    };
+    expect(&classless(held_by_bank(50)), Reason::NoMatchingVolume, &["names no class"]);
+    expect(&classless(held_by_bank(200)), Reason::NoMatchingVolume, &["is taken by bank/data"]);
     // It got the default class later: the event is history.
     let later = claim_event(with_claim(held(UNBOUND), claim(Some("nfs"))), "FailedBinding", NONE)
         .with(|w| w.cluster.storage_classes.push(class("nfs", "nfs.example")));

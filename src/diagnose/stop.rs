@@ -148,7 +148,8 @@ pub fn probe_kill<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
         .find(|(e, kind)| in_run(case, e, grace(case, *kind)) || rationed(case, e, *kind));
     if let Some((event, kind)) = killed {
         let last = event.last.filter(|l| crash.finished.is_none_or(|f| later(*l, f) <= SLACK));
-        let after = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| crash.ran_for());
+        let after =
+            crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| told_to_end(case, kind));
         return Some(ProbeKill {
             kind,
             probe: spec(case, kind),
@@ -177,9 +178,19 @@ fn unconfirmed<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
             probe: Some(probe),
             killing: None,
             failure: Some(failure),
-            after: crash.ran_for(),
+            after: told_to_end(case, kind),
         })
     })
+}
+
+/// Seconds from the start to the kill where no event of this very run tells: who ends by SIGKILL (137) was told to end a grace
+/// period before, and a run too short for that says nothing of it.
+fn told_to_end(case: &Case, kind: ProbeKind) -> Option<i64> {
+    let crash = case.crash()?;
+    let ran = crash.ran_for()?;
+    let told = ran - grace(case, kind);
+    let least = spec(case, kind).map_or(0, Probe::earliest_kill);
+    Some(if crash.exit_code == 137 && told + 1 >= least { told } else { ran })
 }
 
 fn spec<'a>(case: &Case<'a>, kind: ProbeKind) -> Option<&'a Probe> {

@@ -158,6 +158,14 @@ mod tests {
         let found = world(4096, "A", "b").log(log).diagnose();
         assert_eq!(found.reason, Reason::RuntimeHeapExceedsLimit);
         assert_eq!(found.evidence[0].source, Source::Log);
+        let used_of = |most: &str| {
+            let log = format!(
+                "INFO  [main] CassandraDaemon.java:493 - Heap size: 120.000MiB/{most}\nINFO  [main] starting\n"
+            );
+            world(1024, "A", "b").log(&log).diagnose().reason
+        };
+        assert_eq!(used_of("1012.000MiB"), Reason::RuntimeHeapExceedsLimit);
+        assert_eq!(used_of("512.000MiB"), Reason::MemoryLimitExceeded);
     }
 
     #[test]

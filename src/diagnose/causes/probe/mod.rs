@@ -132,6 +132,21 @@ impl Killed<'_> {
         })
     }
 
+    /// Whether a start never came to its end because a peer refused it, or could not be trusted: unlike a peer that is down for a
+    /// while, that stays so under any probe.
+    fn is_locked_out(&self) -> bool {
+        const LOCKED: &[Concept] = &[Concept::AuthRefused, Concept::CertificateInvalid];
+        let before = |line: usize| self.course.stop.is_none_or(|stop| line < stop);
+        self.never_passed()
+            && self.course.ready.is_none()
+            && self.course.served.is_none()
+            && self
+                .case
+                .log()
+                .terminal()
+                .is_some_and(|f| f.weight > Weight::Hint && LOCKED.contains(&f.concept) && before(f.line))
+    }
+
     /// Whether the log blames another service.
     fn dependency(&self) -> Option<&str> {
         const NETWORK: &[Concept] =

@@ -66,7 +66,8 @@ pub(super) fn other_domain(search: &Search, service: &Service, host: &str, way: 
     }
     let name = called(search, "Service", &service.namespace, &service.name);
     let short = format!("{}.{}.svc", service.name, service.namespace);
-    let summary = format!("exists and has an address, but not by that name: {domain} is not this cluster's domain");
+    let summary =
+        format!("exists and has an address, but not by that name: {domain} seems not to be this cluster's domain");
     let what = format!("clusterIP {}", service.cluster_ips.join(", "));
     Some(Fault {
         sentence: format!("{name} {summary}"),

@@ -88,13 +88,15 @@ fn is_told(container: &Container, kind: &str, is_name: &dyn Fn(&str) -> bool) ->
     joined || apart
 }
 
-/// It fails for the same reason: it reads the object as well.
+/// It fails for the same reason: it reads the object as well, and does not find it.
 fn waits_too(fault: &Fault, missing: &RootCause) -> bool {
     let named = |text: &str| {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.')
             .any(|w| w.trim_matches('.') == missing.name)
     };
-    fault.root.name == missing.name || named(&fault.sentence)
+    let absent =
+        ["not found", "no such", "not exist", "missing", "not there"].iter().any(|w| fault.sentence.contains(w));
+    fault.root.name == missing.name || (absent && named(&fault.sentence))
 }
 
 fn says_so(pod: &Pod) -> bool {

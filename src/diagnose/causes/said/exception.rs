@@ -84,7 +84,8 @@ fn unreadable(case: &Case, line: &str) -> Told {
         [one] => format!("PersistentVolumeClaim {one}"),
         _ => "its volume".to_owned(),
     };
-    let quote = words::cut(message(line), 200);
+    let said = message(line);
+    let quote = words::cut(said.strip_prefix("LOG:").unwrap_or(said).trim(), 200);
     Told::new(format!("it cannot read its data: {place} gives I/O errors ({quote})"))
         .evidence(Source::Log, words::cut(line.trim(), 300))
         .advise(data_advice("i/o error"))

@@ -87,8 +87,7 @@ fn the_controller_that_was_to_fill_a_secret() {
 #[test]
 fn a_name_in_another_clusters_domain() {
     let world = |log: &str| web(log).svc(postgres()).pods(&[pod("postgres-0", "app=postgres")]);
-    let wrong =
-        "Service postgres exists and has an address, but not by that name: k8s.example.com is not this cluster's";
+    let wrong = "Service postgres exists and has an address, but not by that name: k8s.example.com seems not to be this cluster's";
     check(vec![
         (
             "Go",

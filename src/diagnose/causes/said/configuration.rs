@@ -97,9 +97,9 @@ pub(super) fn mistaken_link(case: &Case, failure: &Failure) -> Option<(String, S
     const NUMBER: &[&str] = &["integer", "number", "numeric", "parse", "int(", "atoi", "strconv", "digit"];
     let text = &case.crash_log()?.text;
     let lines: Vec<&str> = text.lines().skip(failure.line).take(BEHIND).collect();
-    let (line, link) = lines.iter().find_map(|l| Some((*l, service_link(l)?)))?;
+    let (shown, link) = lines.iter().find_map(|l| Some((*l, service_link(l)?)))?;
     let all = lines.join(" ").to_ascii_lowercase();
-    NUMBER.iter().any(|w| all.contains(w)).then(|| (link.to_owned(), words::cut(line.trim(), 300)))
+    NUMBER.iter().any(|w| all.contains(w)).then(|| (link.to_owned(), words::cut(shown.trim(), 300)))
 }
 
 /// The value comes from no configuration of the user's: every Service of the namespace gives each pod such variables.

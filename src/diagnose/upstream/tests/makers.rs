@@ -70,12 +70,12 @@ fn the_controller_that_was_to_fill_a_secret() {
     };
     let one = controller(&["--service-name=web", "--secret-name=web-tls"]);
     let root = "Pod shop/certs-0";
-    let known = without_certificate().pods(&[one.clone()]).diagnose();
+    let known = without_certificate().pods(std::slice::from_ref(&one)).diagnose();
     let advice: Vec<&str> = known.remediation.iter().map(|r| r.text.as_str()).collect();
     assert!(advice.iter().any(|a| a.starts_with("Do not add the key to Secret web-tls by hand")), "{advice:?}");
     assert!(advice.iter().all(|a| !a.contains("add the key tls.crt")), "{advice:?}");
     check(vec![
-        ("a flag", without_certificate().pods(&[one.clone()]), root, fills),
+        ("a flag", without_certificate().pods(std::slice::from_ref(&one)), root, fills),
         ("two words", without_certificate().pods(&[controller(&["--ca-secret", "web-tls"])]), root, fills),
         ("a Service's name", without_certificate().pods(&[controller(&["--service-name=web-tls"])]), "-", ""),
         ("another Secret", without_certificate().pods(&[controller(&["--secret-name=web-tls-2"])]), "-", ""),

@@ -12,7 +12,7 @@
 //! | core | namespaces | list, watch | owner annotations on namespaces (metadata only; not with `--namespaces`) |
 //! | core | configmaps | get, list | only with `--read-configmaps`; values are dropped at the door |
 //! | apps | deployments, replicasets, statefulsets, daemonsets, controllerrevisions | get, list | owner chain, rollouts |
-//! | batch | jobs, cronjobs | get, list | owner chain |
+//! | batch | jobs, cronjobs | get, list | owner chain; the Job that sets up a schema |
 //! | discovery.k8s.io | endpointslices | list | what stands behind a Service |
 //! | storage.k8s.io | storageclasses, volumeattachments | get, list | volumes |
 //! | crashdiagnosis.dev | crashdiagnoses, crashdiagnoses/status | get, list, watch, create, patch, delete | the result |

@@ -40,6 +40,8 @@ pub struct ProbeKill<'a> {
     pub failure: Option<&'a Event>,
     /// Seconds from the container's start to the kill; where no event tells, to its end.
     pub after: Option<i64>,
+    /// An event of this very run tells `after`; else the run may have been told to end up to a grace period earlier.
+    pub timed: bool,
 }
 
 impl ProbeKill<'_> {
@@ -148,13 +150,15 @@ pub fn probe_kill<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
         .find(|(e, kind)| in_run(case, e, grace(case, *kind)) || rationed(case, e, *kind));
     if let Some((event, kind)) = killed {
         let last = event.last.filter(|l| crash.finished.is_none_or(|f| later(*l, f) <= SLACK));
-        let after = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| crash.ran_for());
+        let seen = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l));
+        let after = seen.or_else(|| told_to_end(case, kind));
         return Some(ProbeKill {
             kind,
             probe: spec(case, kind),
             killing: Some(event),
             failure: newest_failure(case, kind, grace(case, kind)),
             after,
+            timed: seen.is_some(),
         });
     }
     unconfirmed(case)
@@ -177,9 +181,20 @@ fn unconfirmed<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
             probe: Some(probe),
             killing: None,
             failure: Some(failure),
-            after: crash.ran_for(),
+            after: told_to_end(case, kind),
+            timed: false,
         })
     })
+}
+
+/// Seconds from the start to the kill where no event of this very run tells: who ends by SIGKILL (137) was told to end a grace
+/// period before, and a run too short for that says nothing of it.
+fn told_to_end(case: &Case, kind: ProbeKind) -> Option<i64> {
+    let crash = case.crash()?;
+    let ran = crash.ran_for()?;
+    let told = ran - grace(case, kind);
+    let least = spec(case, kind).map_or(0, Probe::earliest_kill);
+    Some(if crash.exit_code == 137 && told + 1 >= least { told } else { ran })
 }
 
 fn spec<'a>(case: &Case<'a>, kind: ProbeKind) -> Option<&'a Probe> {

@@ -27,7 +27,7 @@ pub enum Want {
     },
     /// The objects of a kind in a namespace that carry these labels (all of them, where there are none), at most a few hundred.
     Labelled {
-        /// Kind: `Pod`, `Service`, `ConfigMap`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`.
+        /// Kind: `Pod`, `Service`, `ConfigMap`, `PersistentVolumeClaim`, `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `ControllerRevision`, `Job`.
         kind: &'static str,
         /// Namespace.
         namespace: String,

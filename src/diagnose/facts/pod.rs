@@ -177,6 +177,17 @@ pub enum VolumeSource {
     Unknown,
 }
 
+impl VolumeSource {
+    /// The ConfigMap or Secret behind it: its kind, and how it is used.
+    pub fn keyed(&self) -> Option<(&'static str, &KeyedSource)> {
+        match self {
+            Self::ConfigMap(s) => Some(("ConfigMap", s)),
+            Self::Secret(s) => Some(("Secret", s)),
+            _ => None,
+        }
+    }
+}
+
 /// A volume from a ConfigMap or Secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyedSource {

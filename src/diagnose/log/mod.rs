@@ -22,6 +22,7 @@ mod tests;
 mod text;
 
 pub use analyse::analyse;
+pub(crate) use brief::message;
 
 /// Kinds of failure that a log can tell, independent of wording, language and library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

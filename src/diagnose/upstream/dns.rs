@@ -22,6 +22,7 @@ pub(super) fn says_none(quote: &str) -> bool {
         "could not resolve host",
         "unknown host",
         "unknownhostexception",
+        "error -2 connecting",
     ];
     const NO_ANSWER: &[&str] =
         &["temporary failure", "try again", "eai_again", "timeout", "timed out", "servfail", "refused"];
@@ -54,6 +55,34 @@ pub(super) fn fault(search: &Search, way: Way) -> Option<Fault> {
     let lead = if pods.len() == 1 { "cluster DNS is down".to_owned() } else { count };
     let evidence = Evidence::new(Source::Service, lead.clone()).of("cluster DNS");
     Some(fault.behind(&capital(&lead), evidence))
+}
+
+/// The Service is there and has an address, and yet its name in full is unknown: the domain behind `.svc.` is another cluster's.
+pub(super) fn other_domain(search: &Search, service: &Service, host: &str, way: Way) -> Option<Fault> {
+    const USUAL: &str = "cluster.local";
+    let (_, domain) = host.trim_end_matches('.').split_once(".svc.")?;
+    if way != Way::NoSuchName || service.cluster_ips.is_empty() || domain.eq_ignore_ascii_case(USUAL) {
+        return None;
+    }
+    let name = called(search, "Service", &service.namespace, &service.name);
+    let short = format!("{}.{}.svc", service.name, service.namespace);
+    let summary =
+        format!("exists and has an address, but not by that name: {domain} seems not to be this cluster's domain");
+    let what = format!("clusterIP {}", service.cluster_ips.join(", "));
+    Some(Fault {
+        sentence: format!("{name} {summary}"),
+        evidence: vec![evidence_of(Source::Service, "Service", &service.namespace, &service.name, what)],
+        advice: vec![
+            Remedy::text(format!(
+                "Give the program the name {short}, which is right in every cluster, or correct the cluster domain in the chart's values ({USUAL} unless the kubelets' clusterDomain says otherwise)."
+            )),
+            Remedy::command(
+                "See the domain that pods of this cluster search:",
+                "kubectl run dns-test -it --rm --restart=Never --image=busybox:1.36 -- cat /etc/resolv.conf",
+            ),
+        ],
+        root: service_root(&service.namespace, &service.name, summary),
+    })
 }
 
 fn capital(text: &str) -> String {

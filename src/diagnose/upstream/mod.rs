@@ -14,6 +14,7 @@ mod network;
 mod peer;
 mod pod;
 mod scheduler;
+mod schema;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod unready;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::causes::said::dependency::LATER;
 use super::facts::{Cluster, Container, LogSlot, Pod, Timestamp};
 use super::log::{Concept, Failure, LogReport, Weight};
 use super::wants::Want;
@@ -128,19 +130,12 @@ pub fn attach(case: &Case, diagnosis: &mut Diagnosis) {
 /// What would tell more about the peer.
 pub(super) fn wants(case: &Case, diagnosis: &Diagnosis) -> Vec<Want> {
     let search = Search::of(case);
-    find(case, diagnosis, &search);
-    if let Some(missing) = &diagnosis.root_cause {
-        maker::fault(&search, diagnosis.reason, missing);
-    }
+    elsewhere(case, diagnosis, &search);
     search.asks.take()
 }
 
 fn trace(case: &Case, diagnosis: &mut Diagnosis, search: &Search) {
-    let fault = match &diagnosis.root_cause {
-        Some(missing) => maker::fault(search, diagnosis.reason, missing),
-        None => find(case, diagnosis, search),
-    };
-    let Some(fault) = fault else { return };
+    let Some(fault) = elsewhere(case, diagnosis, search) else { return };
     diagnosis.summary = format!("{}. {}.", diagnosis.summary.trim_end_matches('.'), fault.sentence);
     diagnosis.evidence.extend(fault.evidence);
     let mut own = std::mem::take(&mut diagnosis.remediation);
@@ -148,8 +143,30 @@ fn trace(case: &Case, diagnosis: &mut Diagnosis, search: &Search) {
     if diagnosis.reason == Reason::DependencyUnavailable && own.len() > 1 {
         own.remove(0);
     }
+    if diagnosis.reason == Reason::ConfigFileNotFound {
+        own.clear(); // the file is somebody else's to make
+    }
+    if !may_be_late(search, &fault.root) {
+        own.retain(|r| r.text != LATER);
+    }
     diagnosis.remediation = fault.advice.into_iter().chain(own).collect();
     diagnosis.root_cause = Some(fault.root);
+}
+
+/// The fault of another object that this diagnosis leads to.
+fn elsewhere(case: &Case, diagnosis: &Diagnosis, search: &Search) -> Option<Fault> {
+    maker::fault(search, case, diagnosis)
+        .or_else(|| schema::fault(search, case.log(), diagnosis).filter(|_| diagnosis.root_cause.is_none()))
+        .or_else(|| find(case, diagnosis, search).filter(|_| diagnosis.root_cause.is_none()))
+}
+
+/// Whether waiting might help: only for a pod that has a node and no container that fails.
+fn may_be_late(search: &Search, root: &RootCause) -> bool {
+    root.kind == "Pod"
+        && search
+            .cluster
+            .pod(&root.namespace, &root.name)
+            .is_none_or(|p| p.node.is_some() && p.containers.iter().all(|c| !pod::fails(search, c)))
 }
 
 /// How much a diagnosis is about a peer.

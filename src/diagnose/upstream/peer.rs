@@ -155,7 +155,9 @@ fn readings(host: &str) -> Vec<Name> {
 pub(super) fn fault(search: &Search, target: &Target, way: Way) -> Option<Fault> {
     let peer = resolve(search, target);
     match peer {
-        Peer::Service(s) => service::fault(search, s, target.port, way).or_else(|| dns::fault(search, way)),
+        Peer::Service(s) => service::fault(search, s, target.port, way)
+            .or_else(|| dns::fault(search, way))
+            .or_else(|| dns::other_domain(search, s, &target.host, way)),
         Peer::Pod(p) => pod::of_peer(search, p, &target.host).or_else(|| dns::fault(search, way)),
         Peer::PodOf(s, name) => empty::lacks_pod(search, s, &name).or_else(|| dns::fault(search, way)),
         Peer::Elsewhere(all) => dns::fault(search, way).or_else(|| dns::elsewhere(search, &all, way)),

@@ -65,11 +65,15 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
 fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Finding {
     let room = setting.bytes.saturating_add(setting.runtime.headroom(setting.bytes.saturating_mul(5) / 4));
     let needed = words::quantity(room.div_ceil(256 << 20) * (256 << 20));
+    // What the log says of the heap is no setting that could be replaced.
+    let instead = match setting.source {
+        Source::Log => String::new(),
+        _ => format!(", in place of {}", setting.words()),
+    };
     let text = format!(
-        "Set {}, {} of the limit, in place of {}, so that the rest of the process fits beside it.",
+        "Set {}, {} of the limit{instead}, so that the rest of the process fits beside it.",
         setting.fitting(limit),
-        setting.runtime.share(),
-        setting.words()
+        setting.runtime.share()
     );
     let finding = match set_env(case, setting, limit) {
         Some(command) => finding.advise_command(text, command),
@@ -158,6 +162,14 @@ mod tests {
         let found = world(4096, "A", "b").log(log).diagnose();
         assert_eq!(found.reason, Reason::RuntimeHeapExceedsLimit);
         assert_eq!(found.evidence[0].source, Source::Log);
+        let used_of = |most: &str| {
+            let log = format!(
+                "INFO  [main] CassandraDaemon.java:493 - Heap size: 120.000MiB/{most}\nINFO  [main] starting\n"
+            );
+            world(1024, "A", "b").log(&log).diagnose().reason
+        };
+        assert_eq!(used_of("1012.000MiB"), Reason::RuntimeHeapExceedsLimit);
+        assert_eq!(used_of("512.000MiB"), Reason::MemoryLimitExceeded);
     }
 
     #[test]

@@ -176,6 +176,8 @@ static SAID: LazyLock<Vec<Flag>> = LazyLock::new(|| {
         (r"(?i)\bmax(?:imum|\.)? heap size[^:=\n]{0,20}[:=]\s*(\d+(?:\.\d+)?)\s*([KMG])", Jvm),
         (r"(?i)maximum memory available to JVM:\s*(\d+(?:\.\d+)?)\s*([KMG])", Jvm),
         (r"\bheap size \[(\d+(?:\.\d+)?)([kmg])b\]", Jvm),
+        // Cassandra: used/most
+        (r"\bHeap size: \d+(?:\.\d+)?[KMG]i?B/(\d+(?:\.\d+)?)([KMG])i?B", Jvm),
         (r"\bMaxHeapSize\s*:?=\s*(\d{7,})()", Jvm),
     ]
     .into_iter()

@@ -145,8 +145,8 @@ fn strict(kill: &Killed) -> Finding {
         kill.when(),
         kill.failure.words()
     );
-    let finding = Finding::new(Reason::ProbeTooStrict, Confidence::Likely, kill.basis(true), text);
-    let mut finding = kill.evidence(finding);
+    let basis = if kill.is_locked_out() { Basis::Symptom } else { kill.basis(true) };
+    let mut finding = kill.evidence(Finding::new(Reason::ProbeTooStrict, Confidence::Likely, basis, text));
     finding.evidence.extend(kill.dependency().map(|d| Evidence::new(Source::Log, d)));
     let finding = if kill.never_passed() && kill.dependency().is_none() && kill.course.ready.is_none() {
         advice::startup_probe(kill, finding)

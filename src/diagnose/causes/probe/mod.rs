@@ -64,8 +64,18 @@ impl Killed<'_> {
     /// Whether the very first checks already failed, so that it was never seen healthy. Not so where a startup probe had to pass before.
     fn never_passed(&self) -> bool {
         let guarded = self.kill.kind == stop::ProbeKind::Liveness && self.case.container.startup.is_some();
-        let window = self.probe.latest_kill() + self.probe.period + 5;
+        let window = self.probe.latest_kill() + self.probe.period + 5 + self.shutdown();
         !guarded && self.kill.after.is_some_and(|a| a <= window)
+    }
+
+    /// Seconds that a shutdown may have taken, where nothing tells when it began and nothing shows that it ever listened.
+    fn shutdown(&self) -> i64 {
+        let listened = !self.starting() || !self.course.listens.is_empty();
+        let killed = self.case.crash().is_some_and(|c| c.exit_code == 137);
+        if self.kill.timed || killed || listened || self.failure != Failure::Refused {
+            return 0;
+        }
+        self.probe.grace.unwrap_or(self.case.pod.grace_seconds)
     }
 
     /// Whether the log shows that it was up before the fatal streak began; `None` where it does not tell.
@@ -130,6 +140,21 @@ impl Killed<'_> {
                 || (!up && f.weight > Weight::Hint && BLOCKS.contains(&f.concept))
                 || (!up && fatal && f.concept == Concept::Exception)
         })
+    }
+
+    /// Whether a start never came to its end because a peer refused it, or could not be trusted: unlike a peer that is down for a
+    /// while, that stays so under any probe.
+    fn is_locked_out(&self) -> bool {
+        const LOCKED: &[Concept] = &[Concept::AuthRefused, Concept::CertificateInvalid];
+        let before = |line: usize| self.course.stop.is_none_or(|stop| line < stop);
+        self.never_passed()
+            && self.course.ready.is_none()
+            && self.course.served.is_none()
+            && self
+                .case
+                .log()
+                .terminal()
+                .is_some_and(|f| f.weight > Weight::Hint && LOCKED.contains(&f.concept) && before(f.line))
     }
 
     /// Whether the log blames another service.

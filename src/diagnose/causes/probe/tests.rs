@@ -254,3 +254,5 @@ fn a_grpc_port_where_nothing_listens_yet() {
     let said = "timeout: failed to connect service \"10.0.0.1:8080\" within 1s: context deadline exceeded";
     assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
 }
+
+mod kills;

@@ -37,6 +37,9 @@ pub(super) fn reason(case: &Case, failure: &Failure) -> Option<Reason> {
         Concept::Segfault if is_bus_error(failure) => Reason::TerminatedBySignal,
         Concept::Segfault => Reason::Segfault,
         Concept::Abort => Reason::Aborted,
+        Concept::Exception | Concept::OtherError if super::configuration::mistaken_link(case, failure).is_some() => {
+            Reason::InvalidConfiguration
+        }
         Concept::Exception | Concept::BadData | Concept::OtherError => Reason::UnhandledException,
         // told by `causes::memory` and `causes::ended`
         Concept::HeapExhausted | Concept::Shutdown => return None,

@@ -2,7 +2,7 @@
 
 use super::place::{self, Place};
 use super::{Told, named, said, tell};
-use crate::diagnose::facts::{KeyedSource, Mount, VolumeSource};
+use crate::diagnose::facts::{Container, KeyedSource, Mount, VolumeSource};
 use crate::diagnose::log::Failure;
 use crate::diagnose::{Case, Finding, Reason, RootCause, Source};
 
@@ -30,6 +30,9 @@ fn missing(case: &Case, failure: &Failure) -> Told {
             .advise(format!("Put {path} into the image, or mount it from a ConfigMap or Secret; check that the path the program looks at is the one that is mounted."));
     };
     let told = told.evidence(Source::PodSpec, place::describe(case, mount));
+    if let Some(VolumeSource::EmptyDir { .. }) = case.pod.volume(&mount.volume).map(|v| &v.source) {
+        return of_empty(case, mount, told);
+    }
     if place::kind_of(case, mount) != Place::Config {
         return told.advise(format!("Put the file onto the volume below {}, or correct the path.", mount.path));
     }
@@ -42,13 +45,43 @@ fn missing(case: &Case, failure: &Failure) -> Told {
     ))
 }
 
+/// An emptyDir begins empty with each pod: whatever is to be in it has to be written there by a container of that pod.
+fn of_empty(case: &Case, mount: &Mount, told: Told) -> Told {
+    let shares = |c: &&Container| c.name != case.container.name && c.mounts.iter().any(|m| m.volume == mount.volume);
+    let others: Vec<&str> = case.pod.containers.iter().filter(shares).map(|c| c.name.as_str()).collect();
+    let told = if others.is_empty() {
+        told.advise(format!(
+            "The volume at {} is an emptyDir: new and empty with each pod, so nothing can be put there beforehand. Let an init container write the file.",
+            mount.path
+        ))
+    } else {
+        told.advise(format!(
+            "The volume at {} is an emptyDir: new and empty with each pod. {} of this pod mounts it too: look whether it is the one to write the file, and before this one.",
+            mount.path,
+            others.join(", ")
+        ))
+    };
+    told.advise(format!("If the file is to outlive the pod, mount a PersistentVolumeClaim at {} in its place; if it belongs to the image, mount the emptyDir elsewhere.", mount.path))
+}
+
+/// The ConfigMap or Secret that is mounted where the program misses a file.
+pub(in crate::diagnose) fn mounted(case: &Case) -> Option<RootCause> {
+    let missing = |f: &&Failure| super::assign::reason(case, f) == Some(Reason::ConfigFileNotFound);
+    let path = case.log().failures.iter().find(missing)?.subject.as_deref()?;
+    let (kind, source) = object(case, &place::mount_of(case, path)?.volume)?;
+    Some(RootCause {
+        api_version: "v1".into(),
+        kind: kind.into(),
+        namespace: case.pod.namespace.clone(),
+        name: source.name.clone(),
+        workload: None,
+        summary: format!("lacks {path}"),
+    })
+}
+
 /// The ConfigMap or Secret behind a volume.
 fn object<'a>(case: &Case<'a>, volume: &str) -> Option<(&'static str, &'a KeyedSource)> {
-    match &case.pod.volume(volume)?.source {
-        VolumeSource::ConfigMap(s) => Some(("ConfigMap", s)),
-        VolumeSource::Secret(s) => Some(("Secret", s)),
-        _ => None,
-    }
+    case.pod.volume(volume)?.source.keyed()
 }
 
 /// The object that should have had the file as a key; not where its keys are known and it has it (then the mount is wrong).
@@ -111,6 +144,35 @@ mod tests {
     use super::*;
     use crate::diagnose::facts::{ConfigObject, PodVolume};
     use crate::diagnose::testing::World;
+
+    #[test]
+    fn nothing_can_be_put_into_an_empty_dir_beforehand() {
+        let advice = |change: fn(&mut World)| {
+            let found = World::new()
+                .crashed(1, "Error", 1)
+                .log("Error: ENOENT: no such file or directory, open '/data/backups/.marker'\n")
+                .with(|w| {
+                    let source = VolumeSource::EmptyDir { memory: false, size_limit: None };
+                    w.pod().volumes.push(PodVolume { name: "d".into(), source });
+                    w.container().mounts.push(Mount { volume: "d".into(), path: "/data".into(), ..Mount::default() });
+                })
+                .with(change)
+                .diagnose();
+            assert_eq!(found.reason, Reason::ConfigFileNotFound, "{}", found.summary);
+            found.remediation.into_iter().map(|r| r.text).collect::<Vec<_>>().join(" ")
+        };
+        let alone = advice(|_| {});
+        assert!(alone.contains("new and empty with each pod") && alone.contains("init container"), "{alone}");
+        let shared = advice(|w| {
+            let other = Container { name: "fill".into(), mounts: w.container().mounts.clone(), ..Container::default() };
+            w.pod().containers.push(other);
+        });
+        assert!(shared.contains("fill of this pod mounts it too"), "{shared}");
+        let claim = advice(|w| {
+            w.pod().volumes[0].source = VolumeSource::Claim { name: "data".into(), read_only: false };
+        });
+        assert!(claim.contains("Put the file onto the volume"), "{claim}");
+    }
 
     #[test]
     fn the_object_that_lacks_the_key_is_to_blame() {

@@ -2,11 +2,11 @@
 
 use super::{Told, place, said, tell};
 use crate::diagnose::log::{Concept, Failure};
-use crate::diagnose::{Case, Finding, Reason, Source};
+use crate::diagnose::{Case, Finding, Reason, Source, words};
 
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
-    tell(case, Reason::InvalidConfiguration, words)
+    tell(case, Reason::InvalidConfiguration, told)
 }
 
 const OTHER_CLUSTER: &str = "The volume holds the data of another (or an earlier) cluster: where nothing on it is needed, let this member start on an empty one (delete its claim and pod); else give it back the volume of its own cluster.";
@@ -90,6 +90,18 @@ fn service_link(quote: &str) -> Option<&str> {
     plain.then(|| &rest[..6 + ip.len() + 1 + port.len()])
 }
 
+/// A Service's link that the program took for a number, with the line that shows it: in the failure's own words, or in the lines
+/// behind it, where a runtime lists what was given.
+pub(super) fn mistaken_link(case: &Case, failure: &Failure) -> Option<(String, String)> {
+    const BEHIND: usize = 12;
+    const NUMBER: &[&str] = &["integer", "number", "numeric", "parse", "int(", "atoi", "strconv", "digit"];
+    let text = &case.crash_log()?.text;
+    let lines: Vec<&str> = text.lines().skip(failure.line).take(BEHIND).collect();
+    let (shown, link) = lines.iter().find_map(|l| Some((*l, service_link(l)?)))?;
+    let all = lines.join(" ").to_ascii_lowercase();
+    NUMBER.iter().any(|w| all.contains(w)).then(|| (link.to_owned(), words::cut(shown.trim(), 300)))
+}
+
 /// The value comes from no configuration of the user's: every Service of the namespace gives each pod such variables.
 fn linked(case: &Case, told: Told, link: &str) -> Told {
     let ip = link[6..].split(':').next().unwrap_or_default();
@@ -130,8 +142,14 @@ fn sentence(failure: &Failure) -> String {
     }
 }
 
-fn words(case: &Case, failure: &Failure) -> Told {
+fn told(case: &Case, failure: &Failure) -> Told {
     let quote = &failure.quote;
+    if service_link(quote).is_none()
+        && let Some((link, line)) = mistaken_link(case, failure)
+    {
+        let told = Told::new(format!("it takes {link} for a number ({})", said(failure)));
+        return linked(case, told.evidence(Source::Log, line), &link);
+    }
     if quote.contains("no matches for kind") || quote.contains("could not find the requested resource") {
         return Told::new(format!("the cluster does not know a kind of object that it needs ({})", said(failure))).advise_command(
             "Install the CustomResourceDefinitions of this version first (charts often have a switch such as installCRDs or a crds/ folder):",
@@ -153,9 +171,35 @@ fn words(case: &Case, failure: &Failure) -> Told {
         return linked(case, told, link);
     }
     let told = if failure.concept == Concept::EnvMissing { told.but("the variable is set in the spec") } else { told };
-    if let Some((_, advice)) = KNOWN.iter().find(|(words, _)| words.iter().all(|w| quote.contains(w))) {
+    if let Some((_, advice)) = KNOWN.iter().find(|(row, _)| row.iter().all(|w| quote.contains(w))) {
         return told.advise(*advice);
     }
     told.advise("Correct the value that the message names, and check it with the program's own validation where it has one (nginx -t, promtool check config, haproxy -c, --dry-run).")
         .advise("If it came with an upgrade, read the release notes for renamed and removed settings.")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnose::Reason;
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn the_link_of_a_service_in_the_lines_behind_an_exception() {
+        let found = |log: &str| World::new().crashed(1, "Error", 2).log(log).diagnose();
+        for log in [
+            "** (ArgumentError) errors were found at the given arguments:\n\n  * 1st argument: not a textual representation of an integer\n\n    :erlang.binary_to_integer(\"tcp://10.96.174.248:5432\")\n    /app/runtime.exs:37: (file)\n",
+            "panic: bad setting\n\ngoroutine 1 [running]:\nmain.port({0xc000, 0x18}) strconv.Atoi(\"tcp://10.96.1.7:80\")\n",
+        ] {
+            let found = found(log);
+            assert_eq!(found.reason, Reason::InvalidConfiguration, "{}", found.summary);
+            assert!(found.summary.contains("tcp://10.96."), "{}", found.summary);
+            assert!(found.remediation[0].command.as_deref().is_some_and(|c| c.contains("enableServiceLinks")));
+        }
+        for log in [
+            "** (ArgumentError) errors were found at the given arguments:\n\n  * 1st argument: not a textual representation of an integer\n",
+            "panic: worker pool is closed\n\ngoroutine 1 [running]:\nmain.dial(\"tcp://10.96.1.7:80\")\n",
+        ] {
+            assert_ne!(found(log).reason, Reason::InvalidConfiguration, "{log}");
+        }
+    }
 }

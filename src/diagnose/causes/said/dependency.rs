@@ -4,6 +4,10 @@ use super::{Told, named, said, tell};
 use crate::diagnose::log::{Concept, Failure};
 use crate::diagnose::{Case, Finding, Reason, Source, Target};
 
+/// Advice for a peer that is only late.
+pub(in crate::diagnose) const LATER: &str =
+    "If it only starts later than this program, let the program wait and retry, or wait for it in an init container.";
+
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::DependencyUnavailable, words)
@@ -59,6 +63,9 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
         None if host.is_empty() || is_address(host) => ("", ns.as_str()),
         None => return outside(failure, peer.unwrap_or(host), host, told),
     };
+    if let Some(set) = member_of_own_set(case, host) {
+        return member(case, host, set, told);
+    }
     let told = match failure.concept {
         Concept::NameNotResolved => told.advise_command(
             "Check the spelling of the name, and that the Service exists in that namespace (across namespaces the name is SERVICE.NAMESPACE):",
@@ -73,7 +80,40 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
             |p| format!("Check that what listens at {p} is up and that no NetworkPolicy stands between."),
         )),
     };
-    told.advise("If it only starts later than this program, let the program wait and retry, or wait for it in an init container.")
+    told.advise(LATER)
+}
+
+/// The pod's own StatefulSet, where the host is the name of one of its pods.
+fn member_of_own_set<'a>(case: &'a Case, host: &str) -> Option<&'a str> {
+    let set = &case.pod.workload;
+    let number = ordinal(host.split('.').next()?, &set.name)?;
+    let own = ordinal(&case.pod.name, &set.name)?;
+    (set.kind == "StatefulSet" && number != own).then_some(set.name.as_str())
+}
+
+fn ordinal(pod: &str, set: &str) -> Option<u32> {
+    pod.strip_prefix(set)?.strip_prefix('-')?.parse().ok()
+}
+
+/// Members of a StatefulSet that wait for each other: by default the next pod is made only once the one before is ready, and a
+/// headless Service has names for ready pods only.
+fn member(case: &Case, host: &str, set: &str, told: Told) -> Told {
+    let peer = host.split('.').next().unwrap_or(host);
+    let later = ordinal(peer, set) > ordinal(&case.pod.name, set);
+    let there = case.cluster.pod(&case.pod.namespace, peer).is_some();
+    let told = told.advise_command(
+        format!("{peer} is a pod of the same StatefulSet: see whether it is there and runs."),
+        Some(format!("kubectl -n {} get pods", case.pod.namespace)),
+    );
+    let told = if later && !there {
+        told.advise_command(
+            format!("By default {peer} is made only once this one is ready. Where the members need each other for that, set podManagementPolicy: Parallel (it cannot be changed in place: delete the StatefulSet with --cascade=orphan and apply it anew). What it is now:"),
+            Some(format!("kubectl -n {} get statefulset {set} -o jsonpath='{{.spec.podManagementPolicy}}'", case.pod.namespace)),
+        )
+    } else {
+        told
+    };
+    told.advise("A headless Service has names for ready pods only: set publishNotReadyAddresses: true on it, so that members find each other before they are ready.")
 }
 
 /// The peer is this cluster's API server, as the path of the request or the name tells.
@@ -138,5 +178,32 @@ fn given(case: &Case, failure: &Failure, told: Told) -> Told {
     match case.container.command_line().find(|a| a.contains(host)) {
         Some(arg) => told.evidence(Source::PodSpec, format!("argument: {}", crate::diagnose::words::cut(arg, 200))),
         None => told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn members_of_a_set_that_wait_for_each_other() {
+        let advice = |peer: &str| {
+            let log = format!("FATAL: lookup {peer}: no such host\n");
+            let world = World::new().crashed(1, "Error", 9).log(&log).with(|w| {
+                w.pod().name = "kv-store-0".into();
+                w.pod().workload.kind = "StatefulSet".into();
+                w.pod().workload.name = "kv-store".into();
+                w.cluster.logs[0].pod = "kv-store-0".into();
+            });
+            world.diagnose().remediation.into_iter().map(|r| r.text).collect::<Vec<_>>().join(" ")
+        };
+        for peer in ["kv-store-1.kv-headless", "kv-store-2.kv-headless.shop.svc.cluster.local"] {
+            let text = advice(peer);
+            assert!(text.contains("Parallel") && text.contains("publishNotReadyAddresses"), "{peer}: {text}");
+            assert!(!text.contains("If it only starts later"), "{text}");
+        }
+        for peer in ["kv-store.shop.svc.cluster.local", "other-1.kv-headless", "kv-store-0.kv-headless"] {
+            assert!(!advice(peer).contains("Parallel"), "{peer}");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! UnhandledException: the program ended by an exception, panic or error of its own that has no more specific reason.
 
 use super::{Told, said, tell};
-use crate::diagnose::log::{Concept, Failure};
-use crate::diagnose::{Case, Finding, Reason};
+use crate::diagnose::facts::VolumeSource;
+use crate::diagnose::log::{Concept, Failure, message};
+use crate::diagnose::{Case, Finding, Reason, Source, words};
 
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
-    let mut found = tell(case, Reason::UnhandledException, words);
+    let mut found = tell(case, Reason::UnhandledException, told);
     // a plain error line that fits no concept is less than a stack trace
     let plain = case.log().failures.iter().find(|f| super::assign::reason(case, f) == Some(Reason::UnhandledException));
     if plain.is_some_and(|f| f.concept == Concept::OtherError) {
@@ -22,7 +23,12 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     found
 }
 
-fn words(case: &Case, failure: &Failure) -> Told {
+fn told(case: &Case, failure: &Failure) -> Told {
+    if failure.concept == Concept::BadData
+        && let Some(line) = disk_error_before(case, failure)
+    {
+        return unreadable(case, line);
+    }
     match failure.concept {
         Concept::BadData => Told::new(format!("it cannot work with the data that it finds ({})", said(failure)))
             .advise(data_advice(&failure.quote.to_ascii_lowercase())),
@@ -46,6 +52,44 @@ fn words(case: &Case, failure: &Failure) -> Told {
             })
             .advise("If it began with new data or a new setting, that is what the code does not handle."),
     }
+}
+
+/// The line just before in which a disk gave an error: what cannot be read looks as if it were damaged.
+fn disk_error_before<'a>(case: &Case<'a>, failure: &Failure) -> Option<&'a str> {
+    const BEFORE: usize = 8;
+    if is_disk_error(&failure.quote) {
+        return None;
+    }
+    let text = &case.crash_log()?.text;
+    text.lines().skip(failure.line.saturating_sub(BEFORE)).take(BEFORE.min(failure.line)).find(|l| is_disk_error(l))
+}
+
+fn is_disk_error(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    ["i/o error", "input/output error"].iter().any(|w| lower.contains(w))
+}
+
+/// Data on a volume that gives errors.
+fn unreadable(case: &Case, line: &str) -> Told {
+    let claims: Vec<&str> = case
+        .container
+        .mounts
+        .iter()
+        .filter_map(|m| match &case.pod.volume(&m.volume)?.source {
+            VolumeSource::Claim { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let place = match claims.as_slice() {
+        [one] => format!("PersistentVolumeClaim {one}"),
+        _ => "its volume".to_owned(),
+    };
+    let said = message(line);
+    let quote = words::cut(said.strip_prefix("LOG:").unwrap_or(said).trim(), 200);
+    Told::new(format!("it cannot read its data: {place} gives I/O errors ({quote})"))
+        .evidence(Source::Log, words::cut(line.trim(), 300))
+        .advise(data_advice("i/o error"))
+        .advise("What then seems damaged may be whole: mend the storage first, and restore or reset nothing before.")
 }
 
 /// A program, or its libraries, that ask for another version of the language's runtime.
@@ -104,5 +148,42 @@ fn data_advice(quote: &str) -> &'static str {
         "Find the member with the newest data (the highest position), let that one bootstrap the cluster, and let the others join it with empty or older data."
     } else {
         "Restore or repair the data, or run the version that wrote it; keep a copy before you delete anything."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::facts::{Mount, PodVolume};
+    use crate::diagnose::testing::World;
+
+    #[test]
+    fn what_a_disk_cannot_read_is_not_damaged_data() {
+        let world = |log: &str| {
+            World::new()
+                .crashed(1, "Error", 5)
+                .log(log)
+                .with(|w| {
+                    let source = VolumeSource::Claim { name: "data-db-0".into(), read_only: false };
+                    w.pod().volumes.push(PodVolume { name: "data".into(), source });
+                    w.container().mounts.push(Mount {
+                        volume: "data".into(),
+                        path: "/data".into(),
+                        ..Mount::default()
+                    });
+                })
+                .diagnose()
+        };
+        for before in [
+            "LOG:  could not read from log segment 0001, offset 0: Input/output error",
+            "LOG:  could not fsync file \"pg_wal/0001\": I/O error",
+        ] {
+            let found = world(&format!("{before}\nPANIC:  could not locate a valid checkpoint record\n"));
+            assert!(found.summary.contains("PersistentVolumeClaim data-db-0 gives I/O errors"), "{}", found.summary);
+            assert!(found.remediation[0].text.contains("dmesg"), "{:?}", found.remediation);
+        }
+        let found =
+            world("LOG:  database system was interrupted\nPANIC:  could not locate a valid checkpoint record\n");
+        assert!(!found.summary.contains("data-db-0"), "{}", found.summary);
     }
 }

@@ -260,6 +260,12 @@ pub(super) const ROWS: &[Row] = &[
         r"lookup (?<host>[\w.\-]+)(?: on [\w.:\[\]]+)?: .*(?:i/o timeout|timed out|try again|connection refused|no route|deadline|misbehaving|cannot unmarshal dns)",
     ),
     strong(NameNotResolved, "name or service not known", ""),
+    // getaddrinfo's codes, where a client prints nothing else: EAI_NONAME, EAI_AGAIN, EAI_NODATA
+    strong(
+        NameNotResolved,
+        "error -",
+        r"\berror -[235] connecting to (?<host>[\w\-]+\.[\w.\-]+|[\w\-]+)(?::(?<port>\d+))?",
+    ),
     strong(NameNotResolved, "temporary failure in name resolution", ""),
     strong(
         NameNotResolved,

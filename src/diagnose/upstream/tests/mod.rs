@@ -1,6 +1,7 @@
 //! Worlds as an expert would label them: what the log says, what stands behind it, and which object is to blame.
 
 mod live;
+mod makers;
 mod names;
 mod near;
 mod pods;

@@ -148,7 +148,8 @@ pub fn probe_kill<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
         .find(|(e, kind)| in_run(case, e, grace(case, *kind)) || rationed(case, e, *kind));
     if let Some((event, kind)) = killed {
         let last = event.last.filter(|l| crash.finished.is_none_or(|f| later(*l, f) <= SLACK));
-        let after = crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| crash.ran_for());
+        let after =
+            crash.started.zip(last).and_then(|(s, l)| seconds_between(s, l)).or_else(|| without_grace(case, kind));
         return Some(ProbeKill {
             kind,
             probe: spec(case, kind),
@@ -177,9 +178,19 @@ fn unconfirmed<'a>(case: &Case<'a>) -> Option<ProbeKill<'a>> {
             probe: Some(probe),
             killing: None,
             failure: Some(failure),
-            after: crash.ran_for(),
+            after: without_grace(case, kind),
         })
     })
+}
+
+/// The kill, from the run's length alone: 137 behind a probe means that the program did not heed SIGTERM (a shell as PID 1 never
+/// passes it on), so that the last seconds of the run were the grace period.
+fn without_grace(case: &Case, kind: ProbeKind) -> Option<i64> {
+    let crash = case.crash()?;
+    let ran = crash.ran_for()?;
+    let killed = ran - grace(case, kind);
+    let patient = spec(case, kind).is_some_and(|p| killed + 1 >= p.earliest_kill());
+    Some(if crash.exit_code == 137 && patient { killed } else { ran })
 }
 
 fn spec<'a>(case: &Case<'a>, kind: ProbeKind) -> Option<&'a Probe> {

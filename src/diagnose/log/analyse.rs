@@ -49,7 +49,7 @@ const TROUBLE: &[&str] = &[
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
     "not there", "not yet", "no chain",
     "not accessible", "low-disk", "low disk", "disk space", "max-nr", "not compatible", "not safe", "be safe", "different cluster", "another cluster", "not in the",
-    "answers:", "find any", "already used", "not all",
+    "answers:", "was not used", "overflow", "kernel version", "too old", "another migration", "on lock", "ons lock", "log lock", "clr error", "not matching", "closed properly", "is needed to", "shall i install", "not a textual", "is full", "path full", "drive full", "volume full", "device full", "minimum free", "find any", "already used", "not all",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =

@@ -254,3 +254,22 @@ fn a_grpc_port_where_nothing_listens_yet() {
     let said = "timeout: failed to connect service \"10.0.0.1:8080\" within 1s: context deadline exceeded";
     assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
 }
+
+#[test]
+fn without_the_kills_time_the_grace_period_is_no_part_of_the_run() {
+    // a shell as PID 1 does not pass SIGTERM on: 30 s of the probe and 30 s of grace
+    let found = World::new()
+        .crashed(137, "Error", 60)
+        .with(|w| w.container().liveness = Some(Probe { initial_delay: 0, ..http() }))
+        .event("Unhealthy", &format!("Liveness probe failed: {REFUSED}"), 95)
+        .event("Killing", "Container app failed liveness probe, will be restarted", 95)
+        .with(|w| {
+            for event in &mut w.cluster.events {
+                (event.count, event.first) = (7, Some(at(-900)));
+            }
+        })
+        .log("create the database\nRunning migrations for Repo\n")
+        .diagnose();
+    assert_eq!(found.reason, Reason::SlowStart, "{}", found.summary);
+    assert!(found.summary.contains("30 s after its start"), "{}", found.summary);
+}

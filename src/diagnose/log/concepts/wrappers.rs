@@ -51,6 +51,7 @@ pub(super) const HARMLESS: &[Row] = &[
 /// Failures of no own meaning.
 pub(super) const ROWS: &[Row] = &[
     wrapper("rake aborted!", ""),
+    wrapper("backtrace:", r"backtrace:\s*$"),
     wrapper("bundler: failed to load command", ""),
     wrapper("exiting", ""),
     wrapper("invalid config, exiting", ""),

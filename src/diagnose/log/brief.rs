@@ -26,7 +26,7 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\d{1,7} +- +\d\d/\d\d/\d{4}, \d{1,2}:\d\d:\d\d(?: [ap]m)?\s".to_owned(),
         r"\d\.\d+e\+\d\d\s".to_owned(),
         r"(?-i:LOG|DETAIL|STATEMENT):\s".to_owned(),
-        r"details:\s".to_owned(),
+        r"details:\s|\d{1,2}\)\s".to_owned(),
         // airlift's thread and class, the target of Rust's tracing
         r"[\w\-]{1,40}\t(?:[a-z][\w\-]*\.)+(?-i:[A-Z])\w*\t".to_owned(),
         r"(?-i:[a-z_][a-z0-9_]*(?:::[a-z_][a-z0-9_]*)+):\s".to_owned(),

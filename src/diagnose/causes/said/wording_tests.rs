@@ -138,7 +138,7 @@ fn frames_are_not_quoted() {
         "Incorrect user",
     );
     quoted(
-        "2026-10-18T09:57:59.902112Z ERROR q::startup: Panic backtrace: \n   0: q::startup::setup_panic_hook::{{closure}}\n   1: std::panicking::rust_panic_with_hook\n   2: rust_begin_unwind\n    \n2026-10-18T09:57:59.902150Z ERROR q::startup: Panic occurred in file /src/raft.rs at line 2786: hs.commit 64 is out of range [0, 0]\n",
+        "2026-10-18T09:57:59.902112Z ERROR q::startup: Panic backtrace: \n   0: q::startup::setup_panic_hook::{{closure}}\n   1: std::panicking::rust_panic_with_hook\n   2: rust_begin_unwind\n   3: core::panicking::panic_fmt\n   4: raft::raft::Raft<T>::load_state\n   5: q::main\n    \n2026-10-18T09:57:59.902150Z ERROR q::startup: Panic occurred in file /src/raft.rs at line 2786: hs.commit 64 is out of range [0, 0]\n",
         "out of range",
     );
 }
@@ -224,6 +224,7 @@ fn a_tool_of_the_build_is_missing() {
             "Could not find rebar3, which is needed to build dependency :cowboy\n",
         ],
     );
+    assert!(found("Could not find Hex, which is needed to build dependency :credo\n** (Mix) Could not find an SCM for dependency :credo from App.MixProject\n").summary.contains("Hex is not in the image"));
 }
 
 #[test]
@@ -235,5 +236,6 @@ fn a_kernel_that_is_too_old() {
             "FATAL: kernel too old\n",
         ],
     );
+    assert_ne!(found("Error: could not resolve Linux kernel version\n").reason, Reason::DependencyUnavailable);
     assert_ne!(found("INFO kernel version: 6.8.0\nError: boom\n").reason, Reason::NodeFault);
 }

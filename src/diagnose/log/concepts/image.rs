@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         NodeFeature,
         "kernel",
-        r"kernel version\b.{0,60}(?:\bnot\b|\bun|\btoo\b|\bbelow\b|\blower\b|\bolder\b|\binsufficient|\bn't\b|\bminim|\brequire|\bneed)|\bminim\w+ (?:\w+ ){0,2}kernel\b|kernel (?:is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
+        r"kernel version\b.{0,60}(?:\bnot\b|\bun|\btoo\b|\bbelow\b|\blower\b|\bolder\b|\binsufficient|\bn't\b|\bminim|\brequire|\bneed)|(?:could not|cannot|unable to|failed to)\b.{0,40}\bkernel version|\bminim\w+ (?:\w+ ){0,2}kernel\b|kernel (?:is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
     ),
     strong(
         NodeFeature,

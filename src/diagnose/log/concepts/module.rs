@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "is needed to",
         r"could not find (?<subject>[\w.\-]+), which is needed to (?:build|run|compile|start)\b",
     ),
-    strong(ModuleMissing, "find an scm for", r"find an scm for dependency :?(?<subject>\w+)"),
+    strong(ModuleMissing, "find an scm for", ""),
     strong(ModuleMissing, "shall i install", r"shall i install (?<subject>[\w.\-]+)"),
     strong(ModuleMissing, "bundler::gemnotfound", ""),
     strong(ModuleMissing, "gem::", r"gem::(?:loaderror|missingspec\w*error)"),

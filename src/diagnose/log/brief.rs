@@ -27,9 +27,9 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\d\.\d+e\+\d\d\s".to_owned(),
         r"(?-i:LOG|DETAIL|STATEMENT):\s".to_owned(),
         r"details:\s|\d{1,2}\)\s".to_owned(),
-        // airlift's thread and class, the target of Rust's tracing
-        r"[\w\-]{1,40}\t(?:[a-z][\w\-]*\.)+(?-i:[A-Z])\w*\t".to_owned(),
-        r"(?-i:[a-z_][a-z0-9_]*(?:::[a-z_][a-z0-9_]*)+):\s".to_owned(),
+        // airlift's thread and class, zap's name of a logger, the target of Rust's tracing
+        r"(?:[\w\-]{1,40}\t)?(?:[a-z][\w\-]*\.)+[\w\-]+\t".to_owned(),
+        format!(r"(?-i:{})\s+(?-i:[a-z_][a-z0-9_]*(?:::[a-z_][a-z0-9_]*)+):\s", LEVELS.to_ascii_uppercase()),
         // Ceph's: level, time, thread, level as a number
         r"(?:debug )?\d{4}-\d\d-\d\dt[\d:.+\-]+ [0-9a-f]{8,16} +-?\d+ ".to_owned(),
         format!(r"(?:{LEVELS})\t"),
@@ -195,6 +195,8 @@ mod tests {
             ("[ALERT]    (1) : config : parsing x", "config : parsing x"),
             ("TypeError: x is not a function", "TypeError: x is not a function"),
             ("[1]", "[1]"),
+            ("std::runtime_error: it broke", "std::runtime_error: it broke"),
+            ("1.66e+09\tERROR\tcontroller-runtime.source\tif kind is a CRD", "if kind is a CRD"),
             ("postgresql 12:06:50.97 ERROR ==> It is not safe", "It is not safe"),
             ("[Nest] 7  - 11/08/2026, 10:09:28 AM   ERROR [Micro:StorageService] Failed to read", "Failed to read"),
             ("1.6602252498153887e+09\tERROR\tsetup\tno CRD", "setup\tno CRD"),

@@ -184,6 +184,8 @@ fn haproxy_says_where_before_it_says_that() {
         "[ALERT]    (1) : parsing [/etc/haproxy/haproxy.cfg:325] : 'bind x' : 'crt-list' : cannot open the file '/var/lib/haproxy/default.pem'.\n[ALERT]    (1) : Error(s) found in configuration file : /etc/haproxy/haproxy.cfg\n[ALERT]    (1) : Fatal errors found in configuration.\n",
         "default.pem",
     );
+    let known = "[ALERT] (1) : parsing [/etc/haproxy.cfg:12] : unknown keyword 'fooo' in 'global' section\n[ALERT] (1) : Fatal errors found in configuration.\n";
+    quoted(known, "unknown keyword 'fooo'");
 }
 
 #[test]

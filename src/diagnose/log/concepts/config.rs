@@ -47,7 +47,6 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadData, "invalid cluster.id", ""),
     strong(BadData, "cookie", r"invalidcookieexception|\bcookie\b.{0,60}(?:mismatch|(?:does not|doesn't|not) match)"),
     strong(BadConfig, "not a textual representation of", ""),
-    strong(BadConfig, "parsing [", r"parsing \[(?<subject>/[^\]:]+):\d+\] ?: \S"),
     strong(BadData, "disk image is malformed", ""),
     strong(BadData, "file is not a database", ""),
     strong(
@@ -434,5 +433,7 @@ pub(super) const ROWS: &[Row] = &[
     weak(BadConfig, "bootstrap checks failed", ""),
     weak(BadConfig, "illegalargumentexception", ""),
     weak(BadConfig, "invalid argument", ""),
+    // HAProxy, which says last only that it found errors
+    strong(BadConfig, "parsing [", r"parsing \[(?<subject>/[^\]:]+):\d+\] ?: \S"),
     weak(BadConfig, "illegalstateexception", r"illegalstateexception: .{0,60}(?:config|propert|setting)"),
 ];

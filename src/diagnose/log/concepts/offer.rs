@@ -10,9 +10,9 @@ use super::pattern;
 static OFFER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(concat!(
         r"\b(?:if you (?:really |still |do |also )*(?:want|wish|would like|like|prefer|intend|are sure|know)\b|",
-        r"to (?:override|disable|force|ignore|skip|bypass|suppress|silence|turn off)\b|you (?:can|may|could) (?:skip|disable|override|force|ignore))",
+        r"(?:^|[.;:,(!] ?)(?:or )?(?:in order )?to (?:override|disable|force|ignore|skip|bypass|suppress|silence|turn off)\b|you (?:can|may|could) (?:skip|disable|override|force|ignore))",
         r"[^;]{0,120}\b(?:set|setting|export|use|using|define|add|pass)\b|",
-        r"\b(?:set|setting|export|use|using|define)\b[^;.]{0,120} to (?:override|disable|force|ignore|skip|bypass|suppress|silence|turn off)\b"
+        r"\b(?:set|export|use|define) (?:the )?(?:env(?:ironment)? )?(?:var(?:iable)? )?[\x22'`$]*(?-i:[A-Z][A-Z0-9_]+)\S* to (?:override|disable|force|ignore|skip|bypass|suppress|silence|turn off)\b"
     ))
 });
 
@@ -57,6 +57,8 @@ mod tests {
         for line in [
             "The DB_PASSWORD environment variable is empty or not set. Set the environment variable ALLOW_EMPTY_PASSWORD=yes to allow it",
             "missing required environment variable API_TOKEN",
+            "unable to force TLS: missing environment variable TLS_CERT, please set it",
+            "using defaults, failed to disable telemetry: environment variable API_TOKEN is not set",
             "APP_KEY is not set. If you want to skip this check, set NO_CHECK=1",
         ] {
             assert_eq!(concept(line), Some(Concept::EnvMissing), "{line}");

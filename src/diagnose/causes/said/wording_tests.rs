@@ -167,6 +167,10 @@ fn numbered_errors_behind_a_headline() {
         "2026-11-01T14:21:29.410Z\tERROR\tmain\tio.trino.server.Server\tConfiguration is invalid\n==========\n\nErrors:\n\n1) Configuration property 'web-ui.user' was not used\n\n1 error\n\n==========\n",
         "web-ui.user",
     );
+    quoted(
+        "ERROR Configuration is invalid\nErrors:\n1) Configuration property 'a.first' was not used\n2) Configuration property 'b.second' was not used\n2 errors\n",
+        "a.first",
+    );
 }
 
 #[test]

@@ -273,3 +273,12 @@ fn without_the_kills_time_the_grace_period_is_no_part_of_the_run() {
     assert_eq!(found.reason, Reason::SlowStart, "{}", found.summary);
     assert!(found.summary.contains("30 s after its start"), "{}", found.summary);
 }
+
+#[test]
+fn that_it_answered_once_is_said_only_where_the_log_shows_it() {
+    let summary = |log: &str| killed(300, REFUSED).log(log).diagnose().summary;
+    let unseen = summary("22:13:25 INFO loading modules\n");
+    assert!(unseen.contains("nothing in its log shows that it ever listened"), "{unseen}");
+    let seen = summary("22:13:25 INFO loading modules\n22:13:27 INFO server started\n");
+    assert!(seen.contains("stopped answering"), "{seen}");
+}

@@ -49,7 +49,7 @@ const TROUBLE: &[&str] = &[
     "environment variable", "already running", "provide", "no response", "rejecting", "not up", "not respond", "not answer",
     "not there", "not yet", "no chain",
     "not accessible", "low-disk", "low disk", "disk space", "max-nr", "not compatible", "not safe", "be safe", "different cluster", "another cluster", "not in the",
-    "answers:", "find any", "already used", "not all",
+    "answers:", "was not used", "overflow", "kernel version", "too old", "another migration", "on lock", "ons lock", "log lock", "clr error", "not matching", "closed properly", "is needed to", "shall i install", "not a textual", "is full", "path full", "drive full", "volume full", "device full", "minimum free", "find any", "already used", "not all",
 ];
 
 static SIEVE: LazyLock<Option<AhoCorasick>> =
@@ -154,6 +154,7 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
             found.push(f);
         }
     }
+    first_of_lists(lines, &mut found);
     last_words(&records, lines, &mut found);
     for f in found.iter_mut().filter(|f| f.target.is_none() && f.concept == Concept::CannotConnect) {
         f.target = announced_peer(lines, f.line);
@@ -166,6 +167,18 @@ fn read_window(lines: &[&str], first_line: usize) -> (Vec<Found>, Marks) {
         f.line += first_line;
     }
     (found, marks)
+}
+
+/// Of errors that are listed with numbers (`1) …`, `2) …`) the first one stands for all of its kind.
+fn first_of_lists(lines: &[&str], found: &mut Vec<Found>) {
+    const NEAR: usize = 40;
+    let number = |f: &Found| lines.get(f.line)?.trim_start().split_once(") ")?.0.parse::<u8>().ok();
+    let firsts: Vec<(usize, Concept)> =
+        found.iter().filter(|f| number(f) == Some(1)).map(|f| (f.line, f.concept)).collect();
+    let listed = |f: &Found| {
+        firsts.iter().any(|(line, concept)| *concept == f.concept && *line < f.line && f.line - line <= NEAR)
+    };
+    found.retain(|f| number(f).is_none_or(|n| n < 2 || !listed(f)));
 }
 
 /// The peer of a failure that names none: a time-out often follows the line that says where the program connects to.

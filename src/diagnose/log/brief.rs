@@ -16,9 +16,20 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         "trace|debug|info|notice|warn|warning|err|error|severe|crit|critical|fatal|alert|emerg|emergency|ftl|inf|wrn";
     [
         r"\x1b\[[\d;]*m".to_owned(),
-        r"[\[(]?\d{4}[-/.]\d\d[-/.]\d\d(?:[t ]|, |$)(?:\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?(?: ?(?:z|utc|[+-]\d\d:?\d\d|[+-]\d\d))?[\])]?".to_owned(),
+        r"\.{0,8}[\[(]?\d{4}[-/.]\d\d[-/.]\d\d(?:[t ]|, |$)(?:\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?)?(?: ?(?:z|utc|[+-]\d\d:?\d\d|[+-]\d\d))?[\])]?".to_owned(),
         r"[\[(]?\d{1,2}[-/ ](?:[a-z]{3}|\d\d)[-/ ]\d{4},?[: ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[ap]m)?(?: ?[+-]\d{4})?[\])]?".to_owned(),
         r"[\[(]?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?[\])]?".to_owned(),
+        r"[a-z]{3} +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d+)?\s".to_owned(),
+        // Bitnami's scripts, Nest, zap's console in seconds
+        r"[a-z][\w\-]{1,30} +\d\d:\d\d:\d\d\.\d\d\s".to_owned(),
+        r"==>\s".to_owned(),
+        r"\d{1,7} +- +\d\d/\d\d/\d{4}, \d{1,2}:\d\d:\d\d(?: [ap]m)?\s".to_owned(),
+        r"\d\.\d+e\+\d\d\s".to_owned(),
+        r"(?-i:LOG|DETAIL|STATEMENT):\s".to_owned(),
+        r"details:\s|\d{1,2}\)\s".to_owned(),
+        // airlift's thread and class, zap's name of a logger, the target of Rust's tracing
+        r"(?:[\w\-]{1,40}\t)?(?:[a-z][\w\-]*\.)+[\w\-]+\t".to_owned(),
+        format!(r"(?-i:{})\s+(?-i:[a-z_][a-z0-9_]*(?:::[a-z_][a-z0-9_]*)+):\s", LEVELS.to_ascii_uppercase()),
         // Ceph's: level, time, thread, level as a number
         r"(?:debug )?\d{4}-\d\d-\d\dt[\d:.+\-]+ [0-9a-f]{8,16} +-?\d+ ".to_owned(),
         format!(r"(?:{LEVELS})\t"),
@@ -46,8 +57,17 @@ static STAMPS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// The message of a line without what its logger put before it.
 pub(crate) fn message(line: &str) -> &str {
-    let whole = line.trim();
-    let mut rest = whole;
+    let rest = stripped(line);
+    if rest.len() < 5 { line.trim() } else { rest }
+}
+
+/// A logger's stamp with nothing behind it.
+pub(crate) fn is_stamp(line: &str) -> bool {
+    !line.trim().is_empty() && !stripped(line).bytes().any(|b| b.is_ascii_alphanumeric())
+}
+
+fn stripped(line: &str) -> &str {
+    let mut rest = line.trim();
     for _ in 0..12 {
         let Some(end) = STAMPS.iter().find_map(|r| r.find(rest.as_bytes()).map(|m| m.end()).filter(|e| *e > 0)) else {
             break;
@@ -55,7 +75,7 @@ pub(crate) fn message(line: &str) -> &str {
         let Some(next) = rest.get(end..) else { break };
         rest = next.trim_start();
     }
-    if rest.len() < 5 { whole } else { rest }
+    rest
 }
 
 /// Of a text that is too long, the part around `focus` (a byte of it), cut at a colon or blank.
@@ -73,7 +93,8 @@ pub(crate) fn around(text: &str, focus: usize, max: usize) -> String {
     if let Some(cut) = near.find(": ").map(|n| n + 2).or_else(|| near.find(' ').map(|n| n + 1)) {
         from += cut;
     }
-    format!("…{}", text::tidy(&text[from..], max - 3))
+    let rest = text[from..].trim_start_matches([':', ',', ';', '.', ')', ' ']);
+    format!("…{}", text::tidy(rest, max - 3))
 }
 
 /// Most further lines that are taken along.
@@ -100,7 +121,11 @@ pub(crate) fn of(parts: &[&str], at: usize, focus: usize, headline: bool) -> Str
     let mut added = 0;
     for next in parts.get(at + 1..).unwrap_or_default() {
         let next = detail(next);
-        if next.len() < 4 || records::is_frame(next) || is_go_frame(next) || next.starts_with("For further information")
+        if next.len() < 4
+            || records::is_frame(next)
+            || is_go_frame(next)
+            || is_rust_frame(next)
+            || next.starts_with("For further information")
         {
             continue;
         }
@@ -124,6 +149,11 @@ fn is_go_frame(line: &str) -> bool {
             || line.starts_with("runtime.")
             || line.split_once('/').is_some_and(|(domain, rest)| domain.contains('.') && rest.contains('.')));
     file || function
+}
+
+/// A function of a Rust stack: `std::panicking::begin_panic_handler`, `app::run::{{closure}}`.
+fn is_rust_frame(line: &str) -> bool {
+    line.contains("::") && !line.contains(' ') || line == "rust_begin_unwind"
 }
 
 /// What a message says before it announces its stack.
@@ -165,9 +195,25 @@ mod tests {
             ("[ALERT]    (1) : config : parsing x", "config : parsing x"),
             ("TypeError: x is not a function", "TypeError: x is not a function"),
             ("[1]", "[1]"),
+            ("std::runtime_error: it broke", "std::runtime_error: it broke"),
+            ("1.66e+09\tERROR\tcontroller-runtime.source\tif kind is a CRD", "if kind is a CRD"),
+            ("postgresql 12:06:50.97 ERROR ==> It is not safe", "It is not safe"),
+            ("[Nest] 7  - 11/08/2026, 10:09:28 AM   ERROR [Micro:StorageService] Failed to read", "Failed to read"),
+            ("1.6602252498153887e+09\tERROR\tsetup\tno CRD", "setup\tno CRD"),
+            ("....2026-11-12 11:17:18.016 UTC [25] LOG:  could not open file", "could not open file"),
+            ("2026-11-01T14:21:29.410Z\tERROR\tmain\tio.trino.server.Server\tall bad", "all bad"),
+            ("Nov 05 11:30:59.989 ERROR app::cli: no such key", "no such key"),
         ] {
             assert_eq!(message(line), want, "{line}");
         }
+    }
+
+    #[test]
+    fn a_stamp_alone_says_nothing() {
+        for line in ["2026-11-04 07:47:52.330418+00:00 [error] <0.132.0> ", "2026-11-04 07:47:52 [ERROR]"] {
+            assert!(is_stamp(line), "{line}");
+        }
+        assert!(!is_stamp("2026-11-04 07:47:52 ERROR x") && !is_stamp(""));
     }
 
     #[test]

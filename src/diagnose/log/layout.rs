@@ -7,11 +7,26 @@ const WRAPPED: std::ops::RangeInclusive<usize> = 55..=100;
 
 /// The parts without what the layout did to them; `None` where it did nothing.
 pub(super) fn of(parts: &[&str], kind: Kind) -> Option<Vec<String>> {
+    if let Some(joined) = announced(parts) {
+        return Some(joined);
+    }
     match kind {
         Kind::Python => outdented(parts),
         Kind::Plain => unwrapped(parts),
         Kind::Chain | Kind::Go => None,
     }
+}
+
+/// Elixir's argument errors announce in their first line what stands, with the call, in indented lines behind it.
+fn announced(parts: &[&str]) -> Option<Vec<String>> {
+    let (head, rest) = parts.split_first()?;
+    if !head.starts_with("** (") || !head.trim_end().ends_with(':') {
+        return None;
+    }
+    let details: Vec<&str> =
+        rest.iter().map(|l| l.trim().trim_start_matches("* ")).filter(|l| !l.is_empty()).take(2).collect();
+    let first = format!("{} {}", head.trim_end(), details.join(", "));
+    Some(std::iter::once(first).chain(rest.iter().map(|l| (*l).to_owned())).collect())
 }
 
 /// Loggers such as Tornado's and traitlets' indent the traceback below their own line: its exception no longer stands at the margin.

@@ -18,8 +18,17 @@ pub(crate) fn is_frame(line: &str) -> bool {
     let trimmed = line.trim_start();
     FRAMES.iter().any(|f| trimmed.starts_with(f))
         || (trimmed.starts_with('#') && trimmed.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+        || is_address(trimmed)
         || is_source(trimmed)
         || (trimmed.contains(".go:") && (trimmed.contains(" +0x") || line.starts_with('\t')))
+}
+
+/// A numbered frame of a C++ stack: `3. ns::f(int) @ 0xfb69893 in /usr/bin/x`, ` 4# ns::f in /lib/x.so`.
+fn is_address(trimmed: &str) -> bool {
+    let rest = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < trimmed.len()
+        && (rest.starts_with(". ") && rest.contains(" @ 0x")
+            || rest.starts_with("# ") && (rest.contains("::") || rest.contains(" in ") || rest.contains("0x")))
 }
 
 /// A line of source code with its number in the margin, as error pages of frameworks print it.

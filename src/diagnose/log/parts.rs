@@ -66,6 +66,9 @@ pub(super) fn examine(record: &Record, lines: &[&str], known: &mut HashMap<Strin
     let parts = if laid_out.is_some() { views.as_slice() } else { parts };
     let read = Read { parts, kind, structured: structured.is_some(), level: record.severity };
     let Some((at, meaning)) = read.best(known) else {
+        if parts.iter().all(|p| brief::is_stamp(p)) {
+            return None;
+        }
         return (severity >= Severity::Error || record.uncaught).then(|| bare(record, severity, &read));
     };
     if meaning.strength == Strength::None {

@@ -77,6 +77,8 @@ struct Splitter<'l> {
     shown: &'l str,
     /// The line before is the heading of a failure's description (Spring Boot's report).
     described: bool,
+    /// The last record is an exception of Elixir's: details and stack are indented, with blank lines between them.
+    elixir: bool,
 }
 
 /// npm puts one mark before every line of one error: code, system call, path, words.
@@ -148,6 +150,7 @@ impl Splitter<'_> {
             Inside::Nothing
         };
         note_kind(&mut record, line);
+        self.elixir = line.starts_with("** (");
         self.records.push(record);
     }
 
@@ -205,7 +208,7 @@ impl Splitter<'_> {
             return chained || logged;
         }
         if indented {
-            return !self.blank || last.kind != Kind::Plain;
+            return !self.blank || last.kind != Kind::Plain || self.elixir;
         }
         if matches(&JVM_HEAD, line) {
             return last.severity >= Severity::Error && last.lines.len() == 1;

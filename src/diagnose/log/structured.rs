@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::logfmt;
 use super::severity::{self, Severity};
 
 /// A structured line, read.
@@ -74,7 +75,7 @@ pub(crate) fn read(line: &str) -> Option<Structured> {
         return console(line, start);
     }
     if line.contains("msg=") || line.contains("err=") || line.contains("error=") {
-        return logfmt(line);
+        return logfmt::read(line);
     }
     None
 }
@@ -172,83 +173,6 @@ fn console(line: &str, start: usize) -> Option<Structured> {
     Some(Structured { severity: severity::of_line(before), text })
 }
 
-/// `level=error msg="..." err="..."`, also behind a klog header: the message and the error value as lines of text.
-fn logfmt(line: &str) -> Option<Structured> {
-    let mut message = None;
-    let mut error = None;
-    let mut level = None;
-    for (key, value) in pairs(line) {
-        match key {
-            "msg" | "message" => message = message.or(Some(value)),
-            "err" | "error" | "reason" | "cause" | "exception" => error = error.or(Some(value)),
-            "level" | "lvl" | "severity" => level = level.or(Some(value)),
-            _ => {}
-        }
-    }
-    // "parse error=5" is prose: a number alone is no error that a record would carry
-    let number = error.as_ref().is_some_and(|e| e.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
-    if message.is_none() && (error.is_none() || number) {
-        return None;
-    }
-    let severity = level.map_or_else(|| severity::of_line(line), |l| severity::of_field(&l));
-    // a klog structured line has its message before the first pair, in quotes
-    let message = message.or_else(|| {
-        let (_, rest) = line.split_once("] \"")?;
-        rest.split_once('"').map(|(m, _)| m.to_owned())
-    });
-    let text = match (message, error) {
-        (Some(m), Some(e)) if e != "null" && e != "<nil>" && e != "nil" => format!("{m}\n{e}"),
-        (Some(m), _) | (None, Some(m)) => m,
-        (None, None) => return None,
-    };
-    Some(Structured { severity, text })
-}
-
-/// `key=value` and `key="quoted \" value"`.
-fn pairs(line: &str) -> impl Iterator<Item = (&str, String)> {
-    let mut rest = line;
-    std::iter::from_fn(move || {
-        loop {
-            let eq = rest.find('=')?;
-            let key_start = rest[..eq].rfind([' ', '\t', ']']).map_or(0, |n| n + 1);
-            let key = &rest[key_start..eq];
-            let after = &rest[eq + 1..];
-            let (value, next) = if let Some(quoted) = after.strip_prefix('"') { unquote(quoted) } else { bare(after) };
-            rest = next;
-            if !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
-                return Some((key, value));
-            }
-        }
-    })
-}
-
-fn bare(text: &str) -> (String, &str) {
-    let end = text.find([' ', '\t']).unwrap_or(text.len());
-    (text[..end].to_owned(), &text[end..])
-}
-
-fn unquote(text: &str) -> (String, &str) {
-    let mut out = String::new();
-    let mut escaped = false;
-    for (i, c) in text.char_indices() {
-        if escaped {
-            out.push(match c {
-                'n' => '\n',
-                't' => '\t',
-                other => other,
-            });
-            escaped = false;
-            continue;
-        }
-        match c {
-            '\\' => escaped = true,
-            '"' => return (out, &text[i + 1..]),
-            other => out.push(other),
-        }
-    }
-    (out, "")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +206,20 @@ mod tests {
             got,
             Some(Structured { severity: Severity::Error, text: "Failed to start\nlisten tcp :443: x".into() })
         );
+    }
+
+    #[test]
+    fn a_sentence_needs_no_quotes() {
+        let got = read(
+            "Nov 05 11:30:59.989 ERROR app::cli: Configuration error. error=missing field `a b` for `c` path=/x y",
+        )
+        .unwrap();
+        assert_eq!(
+            (got.severity, got.text.as_str()),
+            (Severity::Error, "Configuration error.\nmissing field `a b` for `c`")
+        );
+        assert_eq!(read("level=error msg=cannot open it err=gone away").unwrap().text, "cannot open it\ngone away");
+        assert_eq!(read("parse error=5 at line 3"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::concepts::Strength;
 use super::severity::Severity;
-use super::{Concept, Failure, Weight};
+use super::{Concept, Failure, Weight, follow};
 use crate::diagnose::Target;
 
 /// A failure as it stands in the log, before it is judged.
@@ -67,10 +67,16 @@ fn is_peer(concept: Concept) -> bool {
     )
 }
 
-struct Judged {
-    found: Found,
-    points: i32,
-    weight: Weight,
+/// Names a kind, not only that something went wrong.
+fn is_named(concept: Concept) -> bool {
+    !matches!(concept, Concept::OtherError | Concept::Exception)
+}
+
+/// A failure with the points that it earned.
+pub(super) struct Judged {
+    pub found: Found,
+    pub points: i32,
+    pub weight: Weight,
 }
 
 /// Judges what was found (in order of lines) and returns the failures, most causal first.
@@ -84,7 +90,7 @@ pub(crate) fn judge(found: &[Found], marks: &Marks) -> Vec<Failure> {
         })
         .collect();
     hand_over(&mut judged);
-    follow_back(&mut judged);
+    follow::follow_back(&mut judged);
     judged.sort_by_key(|j| std::cmp::Reverse((j.points, j.found.line)));
     let mut failures: Vec<Failure> = Vec::new();
     for j in judged {
@@ -201,32 +207,6 @@ fn told_before(judged: &[Judged], best: usize) -> Option<usize> {
         .or_else(|| (best + 1..judged.len()).take_while(behind).filter(near).find(telling))
 }
 
-/// A path that is missing because the program itself could not make it, or what it lies in: what kept it from that takes its place.
-fn follow_back(judged: &mut [Judged]) {
-    const KEEPS: &[Concept] = &[
-        Concept::FilePermission,
-        Concept::ReadOnlyFs,
-        Concept::DiskFull,
-        Concept::NotPermitted,
-        Concept::NotDirectory,
-    ];
-    let Some(best) = (0..judged.len()).max_by_key(|i| (judged[*i].points, judged[*i].found.line)) else { return };
-    let top = &judged[best].found;
-    let Some(missing) = top.subject.as_deref().filter(|_| top.concept == Concept::FileMissing) else { return };
-    let holds = |path: &str| {
-        missing.strip_prefix(path.trim_end_matches('/')).is_some_and(|r| r.is_empty() || r.starts_with('/'))
-    };
-    let kept = (0..judged.len()).rev().find(|i| {
-        let f = &judged[*i].found;
-        f.line < top.line && KEEPS.contains(&f.concept) && f.subject.as_deref().is_some_and(|p| p.len() > 1 && holds(p))
-    });
-    if let Some(i) = kept {
-        let (points, weight) = (judged[best].points, judged[best].weight);
-        judged[i].points = points + 1;
-        judged[i].weight = judged[i].weight.max(weight);
-    }
-}
-
 /// What is missing may be there and only not to be read: access to it, or to something in it, was refused just before.
 fn refused_before(judged: &[Judged], best: usize) -> Option<usize> {
     const NEAR: usize = 4;
@@ -269,7 +249,19 @@ fn hand_over(judged: &mut [Judged]) {
             && j.found.severity >= level
             && j.points >= floor
     };
-    let explanation = (0..best).filter(|i| explains(&judged[*i])).max_by_key(|i| (judged[*i].points, *i));
+    // a warning does not explain an end that an error behind it, with a kind of its own, led to; what a node lacks at that level
+    // (a GPU) the program does without
+    let outspoken = |i: usize| {
+        judged[i].found.severity <= Severity::Warn
+            && judged[i + 1..best + usize::from(judged[i].found.concept == Concept::NodeFeature)]
+                .iter()
+                .map(|j| &j.found)
+                .any(|f| {
+                    f.severity >= Severity::Error && f.strength >= Strength::Weak && !f.softened && is_named(f.concept)
+                })
+    };
+    let explanation =
+        (0..best).filter(|i| explains(&judged[*i]) && !outspoken(*i)).max_by_key(|i| (judged[*i].points, *i));
     let fallback = || {
         (0..best)
             .filter(|i| judged[*i].found.strength == Strength::Weak && judged[*i].points >= 20)
@@ -277,10 +269,9 @@ fn hand_over(judged: &mut [Judged]) {
     };
     // a weak word that names a kind is more than a line that names none
     let kind = || {
-        let nameless = |c: Concept| matches!(c, Concept::OtherError | Concept::Exception);
         (0..best).rev().find(|i| {
             let f = &judged[*i].found;
-            !nameless(f.concept)
+            is_named(f.concept)
                 && f.strength == Strength::Weak
                 && (f.severity >= Severity::Error
                     || f.concept == Concept::CannotConnect && f.severity == Severity::Unknown && away(f) <= 2)

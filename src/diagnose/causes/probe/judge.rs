@@ -276,11 +276,12 @@ fn hangs(kill: &Killed) -> Finding {
         Failure::Timeout => format!("it did not answer within {} s, {} times in a row", p.timeout, p.failure_threshold),
         failure => format!("{}, {} times in a row", failure.words(), p.failure_threshold),
     };
-    let text = format!(
-        "It ran and then stopped answering, so its {} was right to have it killed{}: {how}.",
-        kill.name(),
-        kill.when()
-    );
+    let (name, when) = (kill.name(), kill.when());
+    let text = if kill.failure == Failure::Refused && kill.starting() {
+        format!("Its {name} had it killed{when}: {how}; nothing in its log shows that it ever listened.")
+    } else {
+        format!("It ran and then stopped answering, so its {name} was right to have it killed{when}: {how}.")
+    };
     let finding = Finding::new(Reason::AppUnresponsive, Confidence::Likely, kill.basis(true), text);
     let finding = last_line(kill, kill.evidence(finding))
         .advise("Find what blocks it: take a thread or goroutine dump before the restart (kill -3, /debug/pprof, py-spy, rbspy), and look at long requests, locks, a blocked event loop or a full worker pool around that time.");

@@ -255,4 +255,32 @@ fn a_grpc_port_where_nothing_listens_yet() {
     assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
 }
 
+#[test]
+fn without_the_kills_time_the_grace_period_is_no_part_of_the_run() {
+    // a shell as PID 1 does not pass SIGTERM on: 30 s of the probe and 30 s of grace
+    let found = World::new()
+        .crashed(137, "Error", 60)
+        .with(|w| w.container().liveness = Some(Probe { initial_delay: 0, ..http() }))
+        .event("Unhealthy", &format!("Liveness probe failed: {REFUSED}"), 95)
+        .event("Killing", "Container app failed liveness probe, will be restarted", 95)
+        .with(|w| {
+            for event in &mut w.cluster.events {
+                (event.count, event.first) = (7, Some(at(-900)));
+            }
+        })
+        .log("create the database\nRunning migrations for Repo\n")
+        .diagnose();
+    assert_eq!(found.reason, Reason::SlowStart, "{}", found.summary);
+    assert!(found.summary.contains("30 s after its start"), "{}", found.summary);
+}
+
+#[test]
+fn that_it_answered_once_is_said_only_where_the_log_shows_it() {
+    let summary = |log: &str| killed(300, REFUSED).log(log).diagnose().summary;
+    let unseen = summary("22:13:25 INFO loading modules\n");
+    assert!(unseen.contains("nothing in its log shows that it ever listened"), "{unseen}");
+    let seen = summary("22:13:25 INFO loading modules\n22:13:27 INFO server started\n");
+    assert!(seen.contains("stopped answering"), "{seen}");
+}
+
 mod kills;

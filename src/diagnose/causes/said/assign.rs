@@ -124,8 +124,9 @@ fn file_missing(case: &Case, failure: &Failure) -> Reason {
     if path.starts_with("/proc/") || path.starts_with("/sys/") || path.starts_with("/lib/modules") {
         return Reason::NodeFault;
     }
-    if path.starts_with("/dev/") && !path.starts_with("/dev/std") {
-        return Reason::PermissionDenied;
+    if place::is_device(path) {
+        // the node's own devices are in the container: what is not there is not on the node
+        return if place::sees_devices(case, path) { Reason::NodeFault } else { Reason::PermissionDenied };
     }
     if place::extension(path) == "so" || path.contains(".so.") {
         return Reason::MissingSharedLibrary;

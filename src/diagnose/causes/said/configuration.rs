@@ -195,11 +195,8 @@ mod tests {
             assert!(found.summary.contains("tcp://10.96."), "{}", found.summary);
             assert!(found.remediation[0].command.as_deref().is_some_and(|c| c.contains("enableServiceLinks")));
         }
-        for log in [
-            "** (ArgumentError) errors were found at the given arguments:\n\n  * 1st argument: not a textual representation of an integer\n",
-            "panic: worker pool is closed\n\ngoroutine 1 [running]:\nmain.dial(\"tcp://10.96.1.7:80\")\n",
-        ] {
-            assert_ne!(found(log).reason, Reason::InvalidConfiguration, "{log}");
-        }
+        // An address among a stack's arguments is no value that was not to be read.
+        let log = "panic: worker pool is closed\n\ngoroutine 1 [running]:\nmain.dial(\"tcp://10.96.1.7:80\")\n";
+        assert_ne!(found(log).reason, Reason::InvalidConfiguration);
     }
 }

@@ -1,7 +1,7 @@
 //! UnhandledException: the program ended by an exception, panic or error of its own that has no more specific reason.
 
-use super::{Told, said, tell};
-use crate::diagnose::facts::VolumeSource;
+use super::{Told, place, said, tell};
+use crate::diagnose::facts::{Mount, VolumeSource};
 use crate::diagnose::log::{Concept, Failure, message};
 use crate::diagnose::{Case, Finding, Reason, Source, words};
 
@@ -30,7 +30,7 @@ fn told(case: &Case, failure: &Failure) -> Told {
         return unreadable(case, line);
     }
     match failure.concept {
-        Concept::BadData => Told::new(format!("it cannot work with the data that it finds ({})", said(failure)))
+        Concept::BadData => claims(case, Told::new(format!("it cannot work with the data that it finds ({})", said(failure))))
             .advise(data_advice(&failure.quote.to_ascii_lowercase())),
         Concept::OtherError => Told::new(format!("it gave up with: {}", said(failure))).advise(
             "Look the message up in the program's documentation and issues; raise its log level for what led to it.",
@@ -92,6 +92,17 @@ fn unreadable(case: &Case, line: &str) -> Told {
         .advise("What then seems damaged may be whole: mend the storage first, and restore or reset nothing before.")
 }
 
+/// The claims on which the data may lie.
+fn claims(case: &Case, told: Told) -> Told {
+    let claim = |m: &&Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::Claim { .. }));
+    case.container
+        .mounts
+        .iter()
+        .filter(claim)
+        .take(3)
+        .fold(told, |told, mount| told.evidence(Source::PodSpec, place::describe(case, mount)))
+}
+
 /// A program, or its libraries, that ask for another version of the language's runtime.
 fn is_runtime_version(quote: &str) -> bool {
     let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
@@ -110,6 +121,12 @@ fn is_runtime_version(quote: &str) -> bool {
 
 /// A lock that another holds, as stores and migration tools say it.
 fn is_lock(quote: &str) -> bool {
+    if ["another migration", "migration lock", "migrations lock", "changelog lock", "change log lock"]
+        .iter()
+        .any(|w| quote.contains(w))
+    {
+        return true;
+    }
     quote.contains("lock")
         && [
             "currently locked by",
@@ -130,6 +147,12 @@ fn data_advice(quote: &str) -> &'static str {
     let any = |words: &[&str]| words.iter().any(|w| quote.contains(w));
     if any(&["i/o error", "input/output error"]) {
         return "Look at the volume and the node's kernel log (dmesg) for I/O errors. A database file does not belong on NFS or SMB, which lack the locks that it needs: use a block volume.";
+    }
+    if any(&["not matching with", "clusterid", "cluster.id", "cookie"]) {
+        return "The volume holds the data of another (or an earlier) installation: where nothing on it is needed, let this member start on an empty one (delete its claim and pod); else give it back the metadata of its own.";
+    }
+    if any(&["truncate", "closed properly", "recovery"]) {
+        return "An unclean stop left the files so: copy them first, then let the program repair them by the flag or tool that the message names; give it a longer terminationGracePeriodSeconds, so that it can close them.";
     }
     if any(&["file exists"]) {
         return "What an earlier run left in the volume stands in the way (an emptyDir outlives a restart of the container): let the command bear it (mkdir -p, ln -sfn, cp -f), or delete the pod, which begins with an empty one.";

@@ -169,3 +169,5 @@ fn said(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wording_tests;

@@ -1,7 +1,8 @@
 //! PermissionDenied: the process may not do something: bind a low port, write in its own image, use a capability.
 
+use super::place;
 use super::{Told, said, tell};
-use crate::diagnose::log::Failure;
+use crate::diagnose::log::{Concept, Failure};
 use crate::diagnose::{Case, Finding, Reason, Source};
 
 /// See the module.
@@ -11,6 +12,11 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 
 fn words(case: &Case, failure: &Failure) -> Told {
     let quote = failure.quote.to_ascii_lowercase();
+    if let Some(device) = absent_device(failure) {
+        return Told::new(format!("the device {device} is not in its container ({})", said(failure)))
+            .advise("A container gets no device of the node by itself: request it from a device plugin (resources.limits), or mount it as a hostPath and set privileged: true.")
+            .advise("Keep the pod on the node that has the device (nodeSelector); paths such as /dev/serial/by-id stay the same when it is plugged in anew.");
+    }
     let binds = is_bind(&quote) || failure.subject.is_none() && binds_in_trace(case);
     let what = what(failure, &quote, binds);
     let told = security(case, Told::new(format!("{what} ({})", said(failure))));
@@ -60,6 +66,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
             .advise("Or run as the user that the image is made for (securityContext.runAsUser)."),
         None => told.advise("Compare the user it runs as with the owner of what it touches; run as the user that the image is made for."),
     }
+}
+
+/// A device that is absent; no right is refused.
+fn absent_device(failure: &Failure) -> Option<&str> {
+    failure.subject.as_deref().filter(|p| failure.concept == Concept::FileMissing && place::is_device(p))
 }
 
 /// `/.cache`, `/.npm`: the folder of a user's settings, looked for at the root since the user id is in no passwd file.

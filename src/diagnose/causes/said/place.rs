@@ -139,3 +139,15 @@ pub(super) fn is_program(path: &str) -> bool {
         || path.contains("/bin/")
         || path.contains("/site-packages/")
 }
+
+/// A device of the node; not what every container has (`/dev/null`, `/dev/shm`, `/dev/stdout`).
+pub(super) fn is_device(path: &str) -> bool {
+    const OWN: &[&str] = &["std", "shm", "null", "zero", "full", "random", "urandom", "fd", "pts", "mqueue", "console"];
+    path.strip_prefix("/dev/").is_some_and(|name| !name.is_empty() && !OWN.iter().any(|own| name.starts_with(own)))
+}
+
+/// Whether the container sees the node's devices at that path: by a hostPath over it, or since it is privileged.
+pub(super) fn sees_devices(case: &Case, path: &str) -> bool {
+    let host = |m: &Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::HostPath { .. }));
+    case.container.security.privileged == Some(true) || mount_of(case, path).is_some_and(host)
+}

@@ -15,6 +15,8 @@ fn words(case: &Case, failure: &Failure) -> Told {
     let unable = ["not supported", "not implemented"].iter().any(|w| quote.contains(w));
     let told = if unable {
         Told::new(format!("the file system of a volume cannot do what it asks ({})", said(failure)))
+    } else if is_too_open(&quote) {
+        Told::new(format!("the mode of {} on a volume is too open ({})", named(failure, "a file"), said(failure)))
     } else {
         Told::new(format!("its user may not use {} on a volume ({})", named(failure, "the files"), said(failure)))
     };
@@ -40,10 +42,7 @@ fn words(case: &Case, failure: &Failure) -> Told {
             group.map_or_else(|| "not set".to_owned(), |g| g.to_string())
         ),
     );
-    if ["owner only", "too open", "group or world access", "invalid permissions", "bad permissions"]
-        .iter()
-        .any(|w| quote.contains(w))
-    {
+    if is_too_open(&quote) {
         return told.advise("The file's mode is too open, not too narrow: fsGroup adds group rights to every file at each mount. Set it to 0600 at the start (chmod in an init container), or set fsGroupChangePolicy: OnRootMismatch.");
     }
     let folder = mount.map_or("the folder", |m| m.path.as_str());
@@ -56,4 +55,11 @@ fn words(case: &Case, failure: &Failure) -> Told {
     }
     told.advise(format!("Set securityContext.fsGroup of the pod to the process's group ({owner}): the kubelet then gives the volume to that group."))
         .advise("Where the driver does not support it, chown the folder once in an init container that runs as root.")
+}
+
+/// A file that others may read as well, which the program does not accept.
+fn is_too_open(quote: &str) -> bool {
+    ["owner only", "too open", "group or world access", "invalid permissions", "bad permissions"]
+        .iter()
+        .any(|w| quote.contains(w))
 }

@@ -24,6 +24,29 @@ pub(super) const ROWS: &[Row] = &[
     // -- the data of the program
     strong(BadData, "disk i/o error", ""),
     strong(BadData, "input/output error", ""),
+    // somebody else is at it, and holds the lock
+    strong(
+        Exception,
+        "migration",
+        r"another migration\b.{0,40}\b(?:running|in progress|active|under way)|migrations?\b.{0,60}\b(?:already|currently) (?:running|in progress|locked)|(?:has|have|holds?|waiting for|already|taken?|acquire)\b.{0,40}\bmigrations? lock\b|migrations? lock\b.{0,60}(?:held|taken|could not|cannot|fail|time)",
+    ),
+    strong(Exception, "change log lock", r"(?:waiting for|acquire|held|locked).{0,40}change ?log lock"),
+    strong(Exception, "changelog lock", r"(?:waiting for|acquire|held|locked).{0,40}changelog lock"),
+    // left by an unclean stop
+    strong(BadData, "truncate required", ""),
+    strong(BadData, "closed properly", r"(?:not|n't) (?:been )?closed properly"),
+    strong(BadData, "recovery", r"\brecovery (?:is )?(?:needed|required)\b|\b(?:needs|requires) recovery\b"),
+    strong(BadData, "run ", r"\b(?:re-?)?run\b.{0,30}\bwith\b.{0,20}[-\x22'`](?:truncate|repair|recover)\b"),
+    // what is on the volume was made in another life
+    strong(
+        BadData,
+        "not matching with",
+        r"\b(?:instance|cluster|node|broker|namespace)[ _]?(?:uu)?id\b.{0,80}is not matching with",
+    ),
+    strong(BadData, "inconsistentclusterid", ""),
+    strong(BadData, "invalid cluster.id", ""),
+    strong(BadData, "cookie", r"invalidcookieexception|\bcookie\b.{0,60}(?:mismatch|(?:does not|doesn't|not) match)"),
+    strong(BadConfig, "not a textual representation of", ""),
     strong(BadData, "disk image is malformed", ""),
     strong(BadData, "file is not a database", ""),
     strong(
@@ -282,7 +305,9 @@ pub(super) const ROWS: &[Row] = &[
     strong(BadConfig, "validationerror", r"validation ?errors?(?: for (?<subject>\w+))?"),
     strong(BadConfig, "validation error", r"validation errors? for (?<subject>\w+)"),
     strong(BadConfig, "field required", ""),
-    strong(BadConfig, "unknown field", r#"unknown field "?(?<subject>[\w.\-]+)"#),
+    strong(BadConfig, "unknown field", r#"unknown field ["'`]?(?<subject>[\w.\-]+)"#),
+    strong(BadConfig, "unknown variant", r#"unknown variant ["'`](?<subject>[^"'`]+)"#),
+    strong(BadConfig, "missing field", r#"missing field ["'`](?<subject>[\w.\-]+)"#),
     strong(BadConfig, "has invalid keys", ""),
     strong(BadConfig, "unmarshal", r"(?:cannot|could not|can't|failed to|error|unable to|json:|yaml:).{0,60}unmarshal"),
     strong(
@@ -408,5 +433,7 @@ pub(super) const ROWS: &[Row] = &[
     weak(BadConfig, "bootstrap checks failed", ""),
     weak(BadConfig, "illegalargumentexception", ""),
     weak(BadConfig, "invalid argument", ""),
+    // HAProxy, which says last only that it found errors
+    strong(BadConfig, "parsing [", r"parsing \[(?<subject>/[^\]:]+):\d+\] ?: \S"),
     weak(BadConfig, "illegalstateexception", r"illegalstateexception: .{0,60}(?:config|propert|setting)"),
 ];

@@ -26,13 +26,15 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         NodeFeature,
         "kernel",
-        r"kernel (?:version|is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
+        r"kernel version\b.{0,60}(?:\bnot\b|\bun|\btoo\b|\bbelow\b|\blower\b|\bolder\b|\binsufficient|\bn't\b|\bminim|\brequire|\bneed)|(?:could not|cannot|unable to|failed to)\b.{0,40}\bkernel version|\bminim\w+ (?:\w+ ){0,2}kernel\b|kernel (?:is too old|does not support|too old|lacks|not supported)|requires? (?:a )?(?:linux )?kernel|unsupported kernel",
     ),
     strong(
         NodeFeature,
         "nvidia driver",
         r"(?:found no|no|not find|without|not (?:found|loaded|detected))\b.{0,30} nvidia driver",
     ),
+    strong(NodeFeature, "no such device", r"(?<subject>/dev/[\w./\-]+)\W.{0,40}no such device\b"),
+    strong(NodeFeature, "no such device", r"no such device\b.{0,40}\W(?<subject>/dev/[\w./\-]+)"),
     strong(NodeFeature, "no cuda-capable device", ""),
     strong(NodeFeature, "no cuda gpus are available", ""),
     strong(NodeFeature, "driver version is insufficient for cuda runtime", ""),
@@ -187,6 +189,11 @@ pub(super) const ROWS: &[Row] = &[
         CommandMissing,
         "can't open",
         r"^(?:/\S*/)?(?:ba|da|a)?sh: (?:\d+: )?(?:can't open|cannot open) '?(?<subject>[\w./\-]+)'?",
+    ),
+    strong(
+        CommandMissing,
+        "cannot open",
+        r"^(?:/\S*/)?(?:ba|da|a|z|k)?sh: (?:\d+: )?cannot open '?(?<subject>[\w./\-]+)'?: no such file",
     ),
     strong(CommandMissing, "can't execute", r"can't execute '(?<subject>[^']+)': no such file"),
     strong(CommandMissing, "enoent", r"spawn (?<subject>\S+) enoent"),

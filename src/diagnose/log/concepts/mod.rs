@@ -18,6 +18,7 @@ mod files;
 mod image;
 mod module;
 mod network;
+mod offer;
 mod runtime;
 mod wrappers;
 
@@ -140,6 +141,9 @@ pub(crate) fn classify(line: &str) -> Option<Meaning> {
             return Some(meaning(row, line, at, None));
         }
         let captures = regex.get_or_init(|| pattern(row.pattern)).as_ref()?.captures(line.as_bytes())?;
+        if row.concept == Concept::EnvMissing && offer::is_offered(line, &captures) {
+            return None;
+        }
         Some(meaning(row, line, at, Some(&captures)))
     });
     let first = matching.next()?;

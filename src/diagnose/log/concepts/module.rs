@@ -53,6 +53,13 @@ pub(super) const ROWS: &[Row] = &[
         "could not find",
         r"could not find (?<subject>[\w\-]+-\d[\w.\-]*)(?:, [\w\-]+-\d[\w.\-]*)* in (?:any of the sources|locally installed gems)",
     ),
+    strong(
+        ModuleMissing,
+        "is needed to",
+        r"could not find (?<subject>[\w.\-]+), which is needed to (?:build|run|compile|start)\b",
+    ),
+    strong(ModuleMissing, "find an scm for", ""),
+    strong(ModuleMissing, "shall i install", r"shall i install (?<subject>[\w.\-]+)"),
     strong(ModuleMissing, "bundler::gemnotfound", ""),
     strong(ModuleMissing, "gem::", r"gem::(?:loaderror|missingspec\w*error)"),
     strong(ModuleMissing, "bundler: command not found", r"command not found: (?<subject>\S+)"),

@@ -117,6 +117,11 @@ pub(super) const ROWS: &[Row] = &[
     // Its own library is not where it should be: hidden by a mount, or PYTHONHOME is wrong.
     strong(ModuleMissing, "failed to get the python codec", ""),
     strong(Abort, "fatal python error", ""),
+    // .NET's fail-fast, Rust's guard page
+    strong(Abort, "stack overflow.", r"^stack overflow\.\s*$"),
+    strong(Abort, "process terminated.", r"^process terminated\. \S"),
+    strong(Abort, "internal clr error", ""),
+    strong(Abort, "has overflowed its stack", ""),
     weak(Abort, "terminate called", ""),
     weak(Abort, "sigabrt", r"\bSIGABRT\b"),
     weak(Abort, "aborted (core dumped)", ""),

@@ -43,6 +43,7 @@ pub(super) const HARMLESS: &[Row] = &[
         "above",
         r"\bsee (?:the )?(?:root cause|errors?|output|logs?|messages?|details|stack ?trace)\b.{0,20}\babove\b",
     ),
+    wrapper("backtrace:", r"backtrace:\s*$"),
     // told by the exit code, 132
     harmless("illegal instruction", r"^(?:.*\d+ )?illegal instruction"),
     harmless("waited for", r"due to client-side throttling"),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{limit, limit_evidence, raise, status_evidence};
+use super::{limit, limit_evidence, raise, status_evidence, whose};
 use crate::diagnose::facts::{Terminated, seconds_between};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -25,7 +25,8 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     let text = format!(
-        "Memory grows until the kernel kills it at its limit of {}, {} after each start ({} so far).",
+        "Memory grows until the kernel kills it at {} limit of {}, {} after each start ({} so far).",
+        whose(case),
         words::bytes(limit),
         span(&runs, ran),
         words::times(case.container.status.restarts.max(1))

@@ -254,3 +254,29 @@ fn a_grpc_port_where_nothing_listens_yet() {
     let said = "timeout: failed to connect service \"10.0.0.1:8080\" within 1s: context deadline exceeded";
     assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
 }
+
+#[test]
+fn what_the_system_refuses_explains_the_probe() {
+    for (line, reason) in [
+        (
+            "2019/05/10 22:13:33 [alert] 61#61: pthread_create() failed (11: Resource temporarily unavailable)",
+            Reason::ProcessLimitExceeded,
+        ),
+        ("22:13:33 ERROR accept: too many open files", Reason::ProcessLimitExceeded),
+        ("22:13:33 ERROR cannot write /data/wal: No space left on device", Reason::DiskFull),
+    ] {
+        let log = format!(
+            "22:13:22 starting\n{line}\n22:13:40 ERROR healthcheck error: Get http://127.0.0.1:10246/healthz: dial tcp 127.0.0.1:10246: connect: connection refused\n22:13:52 received SIGTERM, shutting down\n"
+        );
+        for said in [REFUSED, "HTTP probe failed with statuscode: 500"] {
+            assert_eq!(killed(32, said).log(&log).diagnose().reason, reason, "{line} {said}");
+        }
+    }
+}
+
+#[test]
+fn a_checker_that_asks_itself_blames_no_other_service() {
+    let log = "22:13:22 up\n22:13:43 ERROR healthcheck error: Get http://127.0.0.1:10246/healthz: dial tcp 127.0.0.1:10246: connect: connection refused\n";
+    let world = || killed(1000, "HTTP probe failed with statuscode: 500").log(log);
+    assert!(!world().diagnose().summary.contains("another service"), "{}", world().diagnose().summary);
+}

@@ -8,6 +8,8 @@ pub mod beside;
 mod course;
 mod failure;
 mod judge;
+#[cfg(test)]
+mod log_tests;
 mod misconfigured;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@ use crate::diagnose::facts::{Port, Probe, ProbeAction, State};
 use crate::diagnose::testing::{World, at};
 use crate::diagnose::{Confidence, Diagnosis, Reason};
 
-const REFUSED: &str = "Get \"http://10.0.0.1:8080/healthz\": dial tcp 10.0.0.1:8080: connect: connection refused";
+pub(super) const REFUSED: &str =
+    "Get \"http://10.0.0.1:8080/healthz\": dial tcp 10.0.0.1:8080: connect: connection refused";
 const TIMEOUT: &str =
     "Get \"http://10.0.0.1:8080/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
 
@@ -23,7 +24,7 @@ fn http() -> Probe {
 }
 
 /// Killed by its liveness probe at second `kill`, gone at `kill + 30`.
-fn killed(kill: i64, said: &str) -> World {
+pub(super) fn killed(kill: i64, said: &str) -> World {
     World::new()
         .crashed(137, "Error", kill + 30)
         .with(|w| w.container().liveness = Some(http()))
@@ -31,7 +32,7 @@ fn killed(kill: i64, said: &str) -> World {
         .event("Killing", "Container app failed liveness probe, will be restarted", kill)
 }
 
-fn reason(world: &World) -> Reason {
+pub(super) fn reason(world: &World) -> Reason {
     world.diagnose().reason
 }
 
@@ -253,30 +254,4 @@ fn a_slow_answer_without_a_word_in_the_log() {
 fn a_grpc_port_where_nothing_listens_yet() {
     let said = "timeout: failed to connect service \"10.0.0.1:8080\" within 1s: context deadline exceeded";
     assert_eq!(reason(&killed(32, said).log(STARTING)), Reason::SlowStart);
-}
-
-#[test]
-fn what_the_system_refuses_explains_the_probe() {
-    for (line, reason) in [
-        (
-            "2019/05/10 22:13:33 [alert] 61#61: pthread_create() failed (11: Resource temporarily unavailable)",
-            Reason::ProcessLimitExceeded,
-        ),
-        ("22:13:33 ERROR accept: too many open files", Reason::ProcessLimitExceeded),
-        ("22:13:33 ERROR cannot write /data/wal: No space left on device", Reason::DiskFull),
-    ] {
-        let log = format!(
-            "22:13:22 starting\n{line}\n22:13:40 ERROR healthcheck error: Get http://127.0.0.1:10246/healthz: dial tcp 127.0.0.1:10246: connect: connection refused\n22:13:52 received SIGTERM, shutting down\n"
-        );
-        for said in [REFUSED, "HTTP probe failed with statuscode: 500"] {
-            assert_eq!(killed(32, said).log(&log).diagnose().reason, reason, "{line} {said}");
-        }
-    }
-}
-
-#[test]
-fn a_checker_that_asks_itself_blames_no_other_service() {
-    let log = "22:13:22 up\n22:13:43 ERROR healthcheck error: Get http://127.0.0.1:10246/healthz: dial tcp 127.0.0.1:10246: connect: connection refused\n";
-    let world = || killed(1000, "HTTP probe failed with statuscode: 500").log(log);
-    assert!(!world().diagnose().summary.contains("another service"), "{}", world().diagnose().summary);
 }

@@ -24,8 +24,10 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     if !regular && growth.is_none() {
         return Vec::new();
     }
+    // without figures in the log the growth is concluded from the times of the kills
+    let grows = if growth.is_some() { "Memory grows" } else { "Memory most likely grows" };
     let text = format!(
-        "Memory grows until the kernel kills it at {} limit of {}, {} after each start ({} so far).",
+        "{grows} until the kernel kills it at {} limit of {}, {} after each start ({} so far).",
         whose(case),
         words::bytes(limit),
         span(&runs, ran),

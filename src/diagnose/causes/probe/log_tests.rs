@@ -1,6 +1,6 @@
 //! Probe kills that the log explains.
 
-use super::tests::{REFUSED, killed, reason};
+use super::tests::{REFUSED, killed};
 use crate::diagnose::Reason;
 use crate::diagnose::facts::ProbeAction;
 

@@ -32,7 +32,7 @@ pub(super) fn killed(kill: i64, said: &str) -> World {
         .event("Killing", "Container app failed liveness probe, will be restarted", kill)
 }
 
-pub(super) fn reason(world: &World) -> Reason {
+fn reason(world: &World) -> Reason {
     world.diagnose().reason
 }
 

@@ -422,7 +422,7 @@ pub(super) const ROWS: &[Row] = &[
         "the database system is",
         r"the database system is (?:starting up|shutting down|in recovery|not (?:yet )?accepting connections)",
     ),
-    strong(CannotConnect, "57p0", r#"\b(?:code|sqlstate)\b\W{1,4}57P0[123]\b"#),
+    strong(CannotConnect, "57p0", r"\b(?:code|sqlstate)\b\W{1,4}57P0[123]\b"),
     strong(CannotConnect, "server closed the connection unexpectedly", ""),
     strong(CannotConnect, "lost connection to", ""),
     strong(CannotConnect, "server has gone away", ""),

@@ -41,11 +41,27 @@ pub fn set_env(case: &Case, name: &str, value: &str) -> Option<String> {
     ))
 }
 
+/// A strategic merge patch of the pod's own memory limit (`spec.resources`), and of the container's with it where that is given.
+pub fn patch_pod_limit(case: &Case, pod: &str, container: Option<&str>) -> Option<String> {
+    let limits = |of: &str| format!(r#""resources":{{"limits":{{"memory":"{of}"}}}}"#);
+    let (list, name) = (list(case), &case.container.name);
+    let inner = container.map_or_else(String::new, |c| format!(r#","{list}":[{{"name":"{name}",{}}}]"#, limits(c)));
+    patch_pod_spec(case, &format!("{}{inner}", limits(pod)))
+}
+
 /// A strategic merge patch of the container: `fields` is the inside of its JSON object.
 pub fn patch_container(case: &Case, fields: &str) -> Option<String> {
-    let list = if case.container.kind == ContainerKind::Regular { "containers" } else { "initContainers" };
-    let name = &case.container.name;
-    let pod_spec = format!(r#"{{"spec":{{"{list}":[{{"name":"{name}",{fields}}}]}}}}"#);
+    let (list, name) = (list(case), &case.container.name);
+    patch_pod_spec(case, &format!(r#""{list}":[{{"name":"{name}",{fields}}}]"#))
+}
+
+fn list(case: &Case) -> &'static str {
+    if case.container.kind == ContainerKind::Regular { "containers" } else { "initContainers" }
+}
+
+/// `fields` is the inside of the pod spec's JSON object.
+fn patch_pod_spec(case: &Case, fields: &str) -> Option<String> {
+    let pod_spec = format!(r#"{{"spec":{{{fields}}}}}"#);
     let patch = match template_path(&case.pod.workload.kind)? {
         "jobTemplate" => format!(r#"{{"spec":{{"jobTemplate":{{"spec":{{"template":{pod_spec}}}}}}}}}"#),
         _ => format!(r#"{{"spec":{{"template":{pod_spec}}}}}"#),

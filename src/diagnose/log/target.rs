@@ -51,12 +51,21 @@ pub(crate) fn in_line(line: &str) -> Option<Target> {
     let line = super::text::head(line, 1500);
     COMPILED.iter().find_map(|shape| {
         shape.captures_iter(line.as_bytes()).find_map(|c| {
-            let host = line.get(c.name("host")?.range())?.trim_matches(['[', ']', '.']);
+            let at = c.name("host")?;
+            let host = line.get(at.range())?.trim_matches(['[', ']', '.']);
             let port = c.name("port").and_then(|p| line.get(p.range())?.parse().ok());
             let scheme = c.name("scheme").and_then(|s| line.get(s.range()));
-            plausible(host).then(|| Target { host: host.to_owned(), port: port.or_else(|| default_port(scheme?)) })
+            (plausible(host) && !in_path(line.get(..at.start())?, host))
+                .then(|| Target { host: host.to_owned(), port: port.or_else(|| default_port(scheme?)) })
         })
     })
+}
+
+/// `/tmp:5432`, `/run/postgresql:5432`: the folder of a socket, no host. Java's `/10.0.12.5:5432` is an address.
+fn in_path(before: &str, host: &str) -> bool {
+    let word = before.rsplit(|c: char| c.is_whitespace() || "'\"`([=,".contains(c)).next().unwrap_or_default();
+    let address = host.bytes().all(|b| b.is_ascii_digit() || b".:".contains(&b));
+    word.starts_with('/') && !word.starts_with("//") && !address
 }
 
 /// The port that a URL's scheme means.
@@ -145,6 +154,8 @@ mod tests {
             "exit code:12 ",
             "line 12: refused",
             "listening on 0.0.0.0:8080",
+            "/tmp:5432 - no response",
+            "could not connect to /var/run/postgresql:5432, retry",
         ] {
             assert_eq!(in_line(line), None, "{line}");
         }

@@ -261,3 +261,32 @@ fn wordings_of_one_idea() {
         assert_eq!(first(log).0, want, "{log}");
     }
 }
+
+#[test]
+fn a_level_before_the_head_of_a_traceback_hides_nothing() {
+    for head in ["ERROR:    ", "[CRITICAL] ", ""] {
+        let log = format!(
+            "INFO:     Waiting for application startup.\n{head}Traceback (most recent call last):\n  File \"/app/main.py\", line 72, in lifespan\n    await connect(app)\npsycopg_pool.PoolTimeout: pool initialization incomplete after 30.0 sec\n\nERROR:    Application startup failed. Exiting.\n"
+        );
+        assert_eq!(first(&log).0, Concept::CannotConnect, "{head}");
+    }
+}
+
+#[test]
+fn a_database_that_recovers_is_a_peer_with_or_without_a_level() {
+    for log in [
+        "error: the database system is not yet accepting connections\n",
+        "FATAL:  the database system is not accepting connections\n",
+        "error: cannot open session (SQLSTATE: 57P03)\n",
+    ] {
+        assert_eq!(first(log).0, Concept::CannotConnect, "{log}");
+    }
+}
+
+#[test]
+fn a_folder_of_sockets_is_no_host() {
+    let report = analyse("restarting\n/tmp:5432 - no response\n/var/run/postgresql:5432 - rejecting connections\n");
+    assert_eq!(report.target(), None);
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    assert_eq!(first("db:5432 - no response\n").0, Concept::CannotConnect);
+}

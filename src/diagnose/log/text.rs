@@ -32,7 +32,16 @@ pub(crate) fn unprefixed(line: &str) -> &str {
     let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let line = runtime_stamp(line).unwrap_or(line);
     let line = named_process(line).unwrap_or(line);
-    workspace_task(line).or_else(|| process_of_many(line)).unwrap_or(line)
+    let line = workspace_task(line).or_else(|| process_of_many(line)).unwrap_or(line);
+    logged_traceback(line).unwrap_or(line)
+}
+
+/// `ERROR:    Traceback (most recent call last):`: a logger's level before the head only, not before the lines behind it.
+fn logged_traceback(line: &str) -> Option<&str> {
+    const LEVELS: &[&str] = &["ERROR", "CRITICAL", "FATAL", "EXCEPTION"];
+    let at = line.find("Traceback (most recent call last)").filter(|at| (1..=24).contains(at))?;
+    let (before, rest) = line.split_at(at);
+    LEVELS.contains(&before.trim_matches(|c: char| !c.is_ascii_alphabetic())).then_some(rest)
 }
 
 /// `@scope/package:task: text`.

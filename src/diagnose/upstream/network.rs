@@ -70,7 +70,8 @@ fn agent(search: &Search, asker: &Pod) -> Option<Fault> {
     let found = search.cluster.pods.iter().filter(serves).find(|p| fails(p))?;
     let mut fault = pod::fault(search, found)?;
     let node = asker.node.as_deref().unwrap_or_default();
-    fault.sentence = format!("What makes the network of its node {node} fails: {}", fault.sentence);
+    let agent = &found.workload.name;
+    fault.sentence = format!("{agent}, which makes the network of its node {node}, does not work: {}", fault.sentence);
     Some(fault)
 }
 

@@ -207,7 +207,7 @@ pub(super) fn trimmed(summary: &str) -> String {
 }
 
 pub(super) fn look(pod: &Pod) -> Remedy {
-    let text = format!("Look at {} first: this container only waits for it.", pod.name);
+    let text = format!("Look at {} first: this container cannot work without it.", pod.name);
     Remedy::command(text, describe(&pod.namespace, "pod", &pod.name))
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{after, last_lines, log_blames, status_evidence};
+use super::{after, last_lines, log_blames, signalled, status_evidence};
 use crate::diagnose::facts::Terminated;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
 
@@ -25,6 +25,18 @@ static DONE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a valid pattern")
 });
 
+/// Words of a log that say that it leaves because of a bound that it has set itself.
+static BOUND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)
+        \b(?:memory|rss|heap)\b.{0,30}\b(?:threshold|limit|maximum|max)\b.{0,40}\b(?:exceeded|reached|hit)\b
+        | \b(?:exceed(?:ed|s)|reached|hit|over)\b.{0,30}\b(?:memory|rss|heap)\b.{0,20}\b(?:threshold|limit|maximum)\b
+        | \b(?:max(?:imum)?[\ _-]?(?:number\ of\ )?(?:requests|jobs|tasks|messages|lifetime|age|uptime|runtime))\b.{0,40}\b(?:exceeded|reached|hit)\b
+        | \b(?:exceed(?:ed|s)|reached|hit)\b.{0,20}\bmax(?:imum)?[\ _-]?(?:number\ of\ )?(?:requests|jobs|tasks|messages|lifetime|age|uptime|runtime)\b",
+    )
+    .expect("a valid pattern")
+});
+
 /// Help or usage text.
 static USAGE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?im)^\s*usage:|^\s*(?:available )?(?:commands|options|flags):").expect("a valid pattern")
@@ -35,6 +47,10 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let Some(crash) = case.crash().filter(|c| c.exit_code == 0 && c.reason != "OOMKilled") else { return Vec::new() };
     // nginx, for one, exits 0 when a probe gets it killed.
     if !case.pod.must_run(case.container) || stop::probe_kill(case).is_some() || stop::stop(case).is_some() {
+        return Vec::new();
+    }
+    // it ended in order because it was told to
+    if signalled(case).is_some() {
         return Vec::new();
     }
     vec![finding(case, crash)]
@@ -80,6 +96,11 @@ fn reading(case: &Case) -> (&'static str, &'static str) {
             "it printed its help and ended, so it was started without the command or arguments that it needs",
             "Give the container the subcommand or arguments that this version of the image needs (args:).",
         )
+    } else if BOUND.is_match(tail) {
+        (
+            "it says that it reached a bound of its own (memory, age, number of jobs or requests), and left so that it is started afresh",
+            "If its memory grows without need, find the leak; else raise that bound, or let a supervisor inside the container restart its workers, so that the pod does not count as crashing.",
+        )
     } else if DONE.is_match(tail) {
         (
             "it did its work and was done",
@@ -121,6 +142,12 @@ mod tests {
             ("", "", "shell or interpreter"),
             ("serve-thing", "Usage: thing [OPTIONS] COMMAND\n\nCommands:\n  run\n", "printed its help"),
             ("echo hi", "hi\n", "must not end"),
+            (
+                "",
+                "WARN memory threshold 1500MB exceeded (1544MB), finishing current job and shutting down\nbye\n",
+                "a bound of its own",
+            ),
+            ("", "reached max requests (1000), exiting\n", "a bound of its own"),
         ] {
             let found = done()
                 .log(log)
@@ -137,6 +164,22 @@ mod tests {
         assert!(done().with(|w| w.container().kind = ContainerKind::Init).examine(examine).is_empty());
         let sidecar = done().policy(RestartPolicy::Never).with(|w| w.container().kind = ContainerKind::Sidecar);
         assert_eq!(sidecar.examine(examine).len(), 1);
+    }
+
+    #[test]
+    fn who_was_told_to_stop_did_not_complete() {
+        for log in [
+            "listening\nreceived SIGTERM, closing server\nbye\n",
+            "up\n[notice] 1#1: signal 15 (SIGTERM) received from 7, exiting\n",
+            "INFO Handling signal: term\nINFO Shutting down: Master\n",
+        ] {
+            let found = done().log(log).diagnose();
+            assert_eq!((found.reason, found.confidence), (Reason::TerminatedBySignal, Confidence::Possible), "{log}");
+            assert!(!found.remediation.iter().any(|r| r.text.contains("CronJob")), "{log}");
+        }
+        for log in ["registered handler for SIGTERM signal\nall 3 jobs done\n", "finished, shutting down\n"] {
+            assert_eq!(done().log(log).diagnose().reason, Reason::CompletedUnexpectedly, "{log}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn quote_log(case: &Case, mut finding: Finding) -> Finding {
 }
 
 fn unknown(case: &Case, crash: &Terminated) -> Finding {
-    let convention = CONVENTIONS.iter().find(|(code, _)| *code == crash.exit_code);
+    let convention = CONVENTIONS.iter().find(|(code, _)| *code == crash.exit_code && (*code != 3 || is_java(case)));
     let hint = convention.map_or_else(String::new, |(_, meaning)| format!(" (by convention: {meaning})"));
     let lines = last_lines(case, 5);
     let said = match &lines {
@@ -99,6 +99,14 @@ fn unknown(case: &Case, crash: &Terminated) -> Finding {
         Finding::new(Reason::UnknownError, Confidence::Possible, Basis::Generic, text).evidence(status_evidence(crash));
     let finding = quote_log(case, finding);
     next_steps(case, crash, finding, lines.is_err())
+}
+
+/// Whether anything about the container speaks of a JVM: only there its exit codes mean something.
+fn is_java(case: &Case) -> bool {
+    let java = |text: &str| ["java", "jvm", "-Xm", "-XX:"].iter().any(|w| text.contains(w));
+    let c = case.container;
+    let env = c.env.iter().any(|e| java(&e.name.to_lowercase()) || e.value.as_deref().is_some_and(java));
+    java(&c.image) || env || c.command_line().any(java) || case.crash_log().is_some_and(|l| java(&l.text))
 }
 
 fn next_steps(case: &Case, crash: &Terminated, finding: Finding, silent: bool) -> Finding {
@@ -134,6 +142,13 @@ mod tests {
         assert_eq!((found.reason, found.confidence), (Reason::UnknownError, Confidence::Possible));
         assert!(found.summary.contains("step two"), "{}", found.summary);
         assert!(found.evidence.iter().any(|e| e.detail == "step one"));
+    }
+
+    #[test]
+    fn a_code_of_the_jvm_means_nothing_elsewhere() {
+        let exited = |log: &str| World::new().crashed(3, "Error", 9).log(log).diagnose().summary;
+        assert!(!exited("[INFO] Booting worker with pid: 8\n").contains("JVM"));
+        assert!(exited("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nup\n").contains("JVM"));
     }
 
     #[test]

@@ -48,6 +48,28 @@ pub fn asks_to_stop(line: &str) -> bool {
     STOPPING.is_match(line)
 }
 
+static SIGNALLED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)
+        \b(?:received|receive|caught|got|handling|trapped|exiting\ on|(?:stopped|terminated|interrupted)\ by|due\ to)\b.{0,40}
+            \b(?:sig(?:term|int|quit)|signal)\b
+        | \b(?:sigterm|sigint|sigquit|signal)\b.{0,20}\b(?:received|caught|detected|arrived)\b
+        | \bsignal:?\ ?(?:term\b|15\b|terminated|interrupt)
+        | \breceived\ (?:a\ )?(?:terminated|terminate|termination|term)\ signal",
+    )
+    .expect("a valid pattern")
+});
+
+/// The line among the last ones of the crash's log that says that a signal reached it; words of a stop of its own do not count.
+fn signalled(case: &Case) -> Option<String> {
+    let ready = ["handler", "register", "install", "press ", "send ", "waiting for", "listening for"];
+    let told = |l: &String| {
+        let lower = l.to_lowercase();
+        SIGNALLED.is_match(l) && !ready.iter().any(|w| lower.contains(w))
+    };
+    last_lines(case, 20).ok()?.into_iter().find(told)
+}
+
 /// The line among the last ones of the crash's log that says that it was asked to stop.
 pub fn asked_to_stop(case: &Case) -> Option<String> {
     last_lines(case, 20).ok()?.into_iter().find(|l| asks_to_stop(l))

@@ -1,6 +1,6 @@
 //! Segfault, Aborted, TerminatedBySignal: a signal ended the process, and no event says who sent it.
 
-use super::{after, asked_to_stop, last_lines, signal, status_evidence};
+use super::{after, asked_to_stop, last_lines, signal, signalled, status_evidence};
 use crate::diagnose::facts::Terminated;
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop};
@@ -129,6 +129,7 @@ pub fn examine(case: &Case) -> Vec<Finding> {
         Some(11) => vec![segfault(case, crash)],
         Some(6) => vec![aborted(case, crash)],
         Some(number) => by_signal(case, crash, number).into_iter().collect(),
+        None if crash.exit_code == 0 => in_order(case, crash).into_iter().collect(),
         None => printed(case, crash).into_iter().collect(),
     }
 }
@@ -191,9 +192,35 @@ fn by_signal(case: &Case, crash: &Terminated, number: i32) -> Option<Finding> {
     Some(with_log(case, finding))
 }
 
+/// It was told to stop, and did so in order (exit 0), although it must keep running.
+fn in_order(case: &Case, crash: &Terminated) -> Option<Finding> {
+    let line = signalled(case).filter(|_| case.pod.must_run(case.container))?;
+    let text = format!(
+        "It was told to stop by a signal and ended in order, with exit 0{}; no event says who sent it{}.",
+        after(crash),
+        suspect(case)
+    );
+    Some(
+        Finding::new(Reason::TerminatedBySignal, Confidence::Possible, Basis::Symptom, text)
+            .evidence(Evidence::new(Source::Log, line))
+            .evidence(status_evidence(crash))
+            .advise("Look for who stops it: a probe, a deletion, a drain or a scale-down whose events are gone (events last an hour: look while it happens, kubectl get events -w), or a supervisor inside the container."),
+    )
+}
+
+/// The sender of most signals without an event: a liveness probe, whose events are gone after an hour.
+fn suspect(case: &Case) -> String {
+    case.container.liveness.as_ref().map_or_else(String::new, |p| {
+        format!(
+            ", most likely the kubelet, for its liveness probe (timeoutSeconds {}, periodSeconds {}, failureThreshold {})",
+            p.timeout, p.period, p.failure_threshold
+        )
+    })
+}
+
 /// The parent survived to exit with a code of its own, but the shell printed what ended the child.
 fn printed(case: &Case, crash: &Terminated) -> Option<Finding> {
-    if crash.exit_code == 0 || case.log().find(Concept::Segfault).is_some() {
+    if case.log().find(Concept::Segfault).is_some() {
         return None;
     }
     let lines = last_lines(case, 12).ok()?;

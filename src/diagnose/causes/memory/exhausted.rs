@@ -8,7 +8,7 @@ use super::pool::{self, Pool};
 use super::settings;
 use super::{limit, limit_evidence, status_evidence};
 use crate::diagnose::log::{Concept, Failure, Weight};
-use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, words};
+use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
 
 /// See the module.
 pub fn examine(case: &Case) -> Vec<Finding> {
@@ -21,11 +21,16 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     let pool = if exit_flag { pool::of("java") } else { failure.and_then(|f| pool::of(&f.quote)) };
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
     let heap = if pool.is_none_or(Pool::is_heap) { heap_words(case) } else { String::new() };
-    let text = format!(
-        "{} was full{after}{heap}: the runtime gave up (exit {}), the kernel did not kill it.",
-        pool.map_or("Its own heap", |p| p.what),
-        crash.exit_code
-    );
+    let what = pool.map_or("Its own heap", |p| p.what);
+    let end = match stop::probe_kill(case) {
+        Some(kill) => format!(
+            "it lived on, but no longer answered its {} probe, and was killed for that (exit {})",
+            kill.kind.word(),
+            crash.exit_code
+        ),
+        None => format!("the runtime gave up (exit {}), the kernel did not kill it", crash.exit_code),
+    };
+    let text = format!("{what} was full{after}{heap}: {end}.");
     let basis = if failure.is_some_and(|f| f.weight == Weight::Terminal) { Basis::Explained } else { Basis::Inferred };
     let mut finding = Finding::new(Reason::RuntimeHeapExhausted, Confidence::Likely, basis, text);
     finding.evidence.extend(failure.map(quote));
@@ -144,6 +149,20 @@ mod tests {
             assert!(found.summary.contains(what), "{}", found.summary);
             assert!(found.remediation[0].text.contains(advice), "{line}: {:?}", found.remediation);
         }
+    }
+
+    #[test]
+    fn who_lived_on_until_its_probe_killed_it_did_not_give_up() {
+        let world = World::new()
+            .crashed(137, "Error", 900)
+            .log(
+                "java.lang.OutOfMemoryError: Java heap space\njava.lang.OutOfMemoryError: GC overhead limit exceeded\n",
+            )
+            .event("Unhealthy", "Liveness probe failed: context deadline exceeded", 890)
+            .event("Killing", "Container app failed liveness probe, will be restarted", 890);
+        let found = world.examine(examine);
+        assert!(found[0].summary.contains("no longer answered its liveness probe"), "{}", found[0].summary);
+        assert!(!found[0].summary.contains("gave up"), "{}", found[0].summary);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! RuntimeHeapExceedsLimit: the runtime was told, or believes, that it may use more memory than the kernel allows.
 
-use super::settings::{self, Setting};
-use super::{limit, limit_evidence, status_evidence};
+use super::settings::{self, Runtime, Setting};
+use super::{MI, initial, limit, limit_evidence, status_evidence};
 use crate::diagnose::facts::Terminated;
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, kubectl, stop, words};
@@ -32,7 +32,8 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
     let (allowed, of) = (words::bytes(setting.bytes), words::bytes(limit));
     let after = crash.ran_for().map_or_else(String::new, |s| format!(" {} after its start", words::seconds(s)));
     let relation = if setting.bytes >= limit {
-        format!("the {} may grow to {allowed}, the container's memory limit is {of}", setting.runtime.word())
+        let whose = if super::is_shared(case) { "pod" } else { "container" };
+        format!("the {} may grow to {allowed}, the {whose}'s memory limit is {of}", setting.runtime.word())
     } else {
         let rest = words::bytes(limit - setting.bytes);
         format!(
@@ -64,14 +65,19 @@ fn finding(case: &Case, crash: &Terminated, setting: &Setting, limit: u64) -> Fi
 
 fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Finding {
     let room = setting.bytes.saturating_add(setting.runtime.headroom(setting.bytes.saturating_mul(5) / 4));
-    let needed = words::quantity(room.div_ceil(256 << 20) * (256 << 20));
+    let bytes = room.div_ceil(256 << 20) * (256 << 20);
+    let (needed, of) = (words::quantity(bytes), if super::is_shared(case) { "pod's " } else { "" });
+    let initial = initial::above(case, ceiling(setting, limit)).filter(|(_, text)| *text != setting.text);
+    let with_it = initial.map_or_else(String::new, |(place, text)| {
+        format!(" Lower {text} in {place} with it: a JVM whose heap is to start above its maximum does not start.")
+    });
     // What the log says of the heap is no setting that could be replaced.
     let instead = match setting.source {
         Source::Log => String::new(),
         _ => format!(", in place of {}", setting.words()),
     };
     let text = format!(
-        "Set {}, {} of the limit{instead}, so that the rest of the process fits beside it.",
+        "Set {}, {} of the limit{instead}, so that the rest of the process fits beside it.{with_it}",
         setting.fitting(limit),
         setting.runtime.share()
     );
@@ -79,21 +85,31 @@ fn advise(case: &Case, finding: Finding, setting: &Setting, limit: u64) -> Findi
         Some(command) => finding.advise_command(text, command),
         None => finding.advise(text),
     };
-    let text = format!("Or, if it needs that heap, raise the memory limit to {needed}.");
-    match kubectl::set_limit(case, &format!("memory={needed}")) {
+    let text = format!("Or, if it needs that heap, raise the {of}memory limit to {needed}.");
+    match super::set_limit(case, bytes) {
         Some(command) => finding.advise_command(text, command),
         None => finding.advise(text),
     }
 }
 
-/// The variable with the setting in it replaced, where the spec itself gives its value.
+/// The largest heap after the advice, in bytes; no bound where the heap is no JVM's.
+fn ceiling(setting: &Setting, limit: u64) -> u64 {
+    if setting.runtime == Runtime::Jvm { setting.runtime.part(limit) * MI } else { u64::MAX }
+}
+
+/// The variable with the setting in it replaced, where the spec itself gives its value. Nothing where the heap would then start
+/// above its maximum, by a setting in another place.
 fn set_env(case: &Case, setting: &Setting, limit: u64) -> Option<String> {
     let value = case.container.env.iter().find(|e| e.name == setting.place)?.value.as_deref()?;
     let wanted = setting.fitting(limit);
     let wanted = wanted.split(" (").next()?;
+    let most = ceiling(setting, limit);
+    if initial::above(case, most).is_some_and(|(place, _)| place != setting.place) {
+        return None;
+    }
     let wanted = match wanted.strip_prefix(&format!("{}=", setting.place)) {
         Some(size) => size.to_owned(),
-        None => value.replacen(&setting.text, wanted, 1),
+        None => initial::lowered(&value.replacen(&setting.text, wanted, 1), most),
     };
     kubectl::set_env(case, &setting.place, &wanted)
 }
@@ -132,7 +148,7 @@ mod tests {
     #[test]
     fn the_advice_is_the_same_setting_with_a_value_that_fits() {
         for (name, value, wanted) in [
-            ("JAVA_OPTS", "-Xms1g -Xmx4g -XX:+UseG1GC", "JAVA_OPTS='-Xms1g -Xmx768m -XX:+UseG1GC'"),
+            ("JAVA_OPTS", "-Xms1g -Xmx4g -XX:+UseG1GC", "JAVA_OPTS='-Xms768m -Xmx768m -XX:+UseG1GC'"),
             ("NODE_OPTIONS", "--max-old-space-size=3072", "NODE_OPTIONS=--max-old-space-size=768"),
             ("GOMEMLIMIT", "2GiB", "GOMEMLIMIT=921MiB"),
             ("DOTNET_GCHeapHardLimit", "0x80000000", "DOTNET_GCHeapHardLimit=30000000"),
@@ -141,6 +157,19 @@ mod tests {
             let command = found.remediation[0].command.as_deref().unwrap_or_default();
             assert_eq!(command, format!("kubectl -n shop set env deployment/web -c app {wanted}"));
         }
+    }
+
+    #[test]
+    fn a_start_above_the_new_maximum_is_lowered_with_it_or_named() {
+        let initial = |w: &mut World| {
+            w.container().env.push(EnvVar { name: "EXTRA".into(), value: Some("-Xms1g".into()), from: None });
+        };
+        let found = world(1024, "JAVA_OPTS", "-Xmx1g").with(initial).diagnose();
+        let first = &found.remediation[0];
+        assert!(first.text.contains("Lower -Xms1g in EXTRA with it"), "{}", first.text);
+        assert_eq!(first.command, None);
+        let found = world(1024, "JAVA_OPTS", "-Xmx1g -Xms512m").diagnose();
+        assert!(!found.remediation[0].text.contains("Lower"), "{}", found.remediation[0].text);
     }
 
     #[test]

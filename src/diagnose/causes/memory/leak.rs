@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{limit, limit_evidence, raise, status_evidence};
+use super::{limit, limit_evidence, raise, status_evidence, whose};
 use crate::diagnose::facts::{Terminated, seconds_between};
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, words};
 
@@ -24,8 +24,11 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     if !regular && growth.is_none() {
         return Vec::new();
     }
+    // without figures in the log the growth is concluded from the times of the kills
+    let grows = if growth.is_some() { "Memory grows" } else { "Memory most likely grows" };
     let text = format!(
-        "Memory grows until the kernel kills it at its limit of {}, {} after each start ({} so far).",
+        "{grows} until the kernel kills it at {} limit of {}, {} after each start ({} so far).",
+        whose(case),
         words::bytes(limit),
         span(&runs, ran),
         words::times(case.container.status.restarts.max(1))

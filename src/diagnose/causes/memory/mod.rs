@@ -2,6 +2,7 @@
 
 pub mod exhausted;
 pub mod heap;
+mod initial;
 pub mod leak;
 pub mod oom;
 mod pool;
@@ -15,6 +16,30 @@ const MI: u64 = 1 << 20;
 /// The limit that the kernel holds the container to: its own, else the pod's. Bytes.
 pub(super) fn limit(case: &Case) -> Option<u64> {
     case.container.resources.memory_limit.or(case.pod.resources.memory_limit)
+}
+
+/// Whether that limit is the pod's (`spec.resources`, Kubernetes >= 1.34), which its containers share: none of them may be
+/// given more than the pod has.
+fn is_shared(case: &Case) -> bool {
+    case.container.resources.memory_limit.is_none() && case.pod.resources.memory_limit.is_some()
+}
+
+/// Whose limit it is, as the words before `memory limit`.
+fn whose(case: &Case) -> &'static str {
+    if is_shared(case) { "the pod's" } else { "its" }
+}
+
+/// The command that sets the limit which holds: the container's, or the pod's, or both where the pod's would be too small.
+fn set_limit(case: &Case, bytes: u64) -> Option<String> {
+    let to = words::quantity(bytes);
+    match case.pod.resources.memory_limit {
+        None => kubectl::set_limit(case, &format!("memory={to}")),
+        Some(_) if is_shared(case) => kubectl::patch_pod_limit(case, &to, None),
+        Some(pod) => {
+            let more = bytes.saturating_sub(case.container.resources.memory_limit.unwrap_or_default());
+            kubectl::patch_pod_limit(case, &words::quantity(pod.saturating_add(more)), Some(&to))
+        }
+    }
 }
 
 /// One and a half times the limit, in a round number: a step that shows whether more memory helps at all.
@@ -32,7 +57,8 @@ fn limit_evidence(case: &Case) -> Option<Evidence> {
     let limit = limit(case)?;
     let request = case.container.resources.memory_request;
     let request = request.map_or_else(String::new, |r| format!(", resources.requests.memory: {}", words::bytes(r)));
-    Some(Evidence::new(Source::PodSpec, format!("resources.limits.memory: {}{request}", words::bytes(limit))))
+    let place = if is_shared(case) { "spec.resources.limits.memory (of the pod)" } else { "resources.limits.memory" };
+    Some(Evidence::new(Source::PodSpec, format!("{place}: {}{request}", words::bytes(limit))))
 }
 
 fn status_evidence(case: &Case) -> Option<Evidence> {
@@ -53,14 +79,20 @@ fn raise(case: &Case, limit: u64) -> (String, Option<String>) {
     } else {
         (raised(limit), "half as much again as now")
     };
+    let command = set_limit(case, to);
     let to = words::quantity(to);
     let watch = if case.pod.policy_of(case.container) == RestartPolicy::Never {
         "watch what it really needs while it runs".to_owned()
     } else {
         format!("watch what it really needs: kubectl -n {} top pod {} --containers", case.pod.namespace, case.pod.name)
     };
-    let text = format!("Raise the memory limit to {to} ({why}), then {watch}");
-    (text, kubectl::set_limit(case, &format!("memory={to}")))
+    let which = if is_shared(case) {
+        "the pod's memory limit (spec.resources, shared by its containers: another of them may be the one that takes it)"
+    } else {
+        "the memory limit"
+    };
+    let text = format!("Raise {which} to {to} ({why}), then {watch}");
+    (text, command)
 }
 
 #[cfg(test)]

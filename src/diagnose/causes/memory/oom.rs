@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{MI, limit, limit_evidence, raise, settings, status_evidence};
+use super::{MI, limit, limit_evidence, raise, settings, status_evidence, whose};
 use crate::diagnose::causes::ended::{asked_to_stop, asks_to_stop};
+use crate::diagnose::causes::node;
 use crate::diagnose::facts::{Event, Terminated};
 use crate::diagnose::log::Concept;
 use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source, stop, words};
@@ -52,6 +53,7 @@ static CHILD_KILLED: LazyLock<Regex> = LazyLock::new(|| {
         | sent\s+SIGKILL!
         | terminated\s+by\s+signal\s+9\b
         | (?i:killed\ by\ signal\s+\(?(?:9|sigkill)|exited\ (?:on|with|due\ to)\ signal\s+\(?(?:9|sigkill))
+        | (?i:\b(?:terminated|killed|exited|died|ended)\b.{0,24}\b(?:by|due\ to|on|with|from)\ (?:signal:?\s+\(?9\b|(?:signal:?\s+)?\(?sigkill))
         | \bsignal:\s+killed\b
         | Signals\.SIGKILL
         | \bsignal\s+SIGKILL\b
@@ -192,7 +194,8 @@ fn kubelet(case: &Case, crash: &Terminated) -> Finding {
     let request = case.container.resources.memory_request.filter(|r| *r != limit);
     let request = request.map_or_else(String::new, |r| format!("; the request is {}", words::bytes(r)));
     let text = format!(
-        "{who} by the kernel at its memory limit of {}{}{}{then}{request}.",
+        "{who} by the kernel at {} memory limit of {}{}{}{then}{request}.",
+        whose(case),
         words::bytes(limit),
         ran(crash),
         repeated(case)
@@ -207,13 +210,18 @@ fn kernel(case: &Case, event: &Event) -> Finding {
         .of(format!("node {node}"))
         .at(event.last);
     if of_cgroup {
-        let text = format!("Killed by the kernel at its memory limit{}, says an event of node {node}.", of_limit(case));
+        let text = format!(
+            "Killed by the kernel at {} memory limit{}, says an event of node {node}.",
+            whose(case),
+            of_limit(case)
+        );
         return Finding::new(Reason::MemoryLimitExceeded, Confidence::Likely, Basis::Stated, text).evidence(evidence);
     }
     let text = format!("Killed by the kernel because node {node} ran out of memory, not for a limit of its own.");
-    Finding::new(Reason::NodePressureEviction, Confidence::Likely, Basis::Stated, text)
-        .evidence(evidence)
-        .advise("Give the pods of this node memory requests that match what they use, so that the scheduler does not overfill it; a limit on the largest one protects the others.")
+    let mut finding =
+        Finding::new(Reason::NodePressureEviction, Confidence::Likely, Basis::Stated, text).evidence(evidence);
+    finding.root_cause = node::root(case, "it ran out of memory");
+    finding.advise("Give the pods of this node memory requests that match what they use, so that the scheduler does not overfill it; a limit on the largest one protects the others.")
 }
 
 fn child(case: &Case, line: &str) -> Finding {
@@ -230,8 +238,9 @@ fn child(case: &Case, line: &str) -> Finding {
 
 fn guess(case: &Case) -> Finding {
     let text = format!(
-        "Killed with SIGKILL{}, by nobody whom an event names: most likely memory, at its limit{}.",
+        "Killed with SIGKILL{}, by nobody whom an event names: most likely memory, at {} limit{}.",
         case.crash().map_or_else(String::new, ran),
+        whose(case),
         of_limit(case)
     );
     Finding::new(Reason::MemoryLimitExceeded, Confidence::Possible, Basis::Symptom, text)

@@ -45,6 +45,8 @@ fn a_shell_tells_of_its_child() {
         "Killed",
         "[2026-01-01 10:00:00 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL! Perhaps out of memory?",
         "LOG:  server process (PID 71) was terminated by signal 9: Killed",
+        "[2026-01-01 10:00:00 +0000] [1] [WARNING] Worker with pid 8 was terminated due to signal 9",
+        "child 17 died on SIGKILL, starting another",
     ] {
         let found = limited(World::new().crashed(137, "Error", 20).log(line)).examine(examine);
         assert_eq!((found[0].confidence, found[0].basis), (Confidence::Likely, Basis::Inferred), "{line}");
@@ -59,7 +61,39 @@ fn a_node_out_of_memory_is_not_the_containers_limit() {
             let e = w.cluster.events.last_mut().expect("an event");
             (e.kind, e.object, e.uid, e.container) = ("Node".into(), "node-1".into(), "node-1".into(), None);
         });
-    assert_eq!(world.diagnose().reason, Reason::NodePressureEviction);
+    let found = world.diagnose();
+    assert_eq!(found.reason, Reason::NodePressureEviction);
+    assert_eq!(found.root_cause.map(|r| (r.kind, r.name)), Some(("Node".into(), "node-1".into())));
+}
+
+#[test]
+fn other_signals_of_a_child_are_no_oom() {
+    for line in
+        ["Worker with pid 8 was terminated due to signal 15", "worker died on signal 99", "exited with 9 jobs left"]
+    {
+        let found = limited(World::new().crashed(1, "Error", 20).log(line)).examine(examine);
+        assert!(found.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn the_pods_limit_is_raised_where_the_pod_has_it() {
+    let world = World::new().crashed(137, "OOMKilled", 200).with(|w| w.pod().resources.memory_limit = Some(256 * MI));
+    let found = world.diagnose();
+    assert!(found.summary.contains("the pod's memory limit of 256Mi"), "{}", found.summary);
+    let command = |found: &crate::diagnose::Diagnosis| found.remediation[0].command.clone().unwrap_or_default();
+    assert!(
+        command(&found).ends_with(r#"'{"spec":{"template":{"spec":{"resources":{"limits":{"memory":"384Mi"}}}}}}'"#),
+        "{}",
+        command(&found)
+    );
+    let both = limited(world).with(|w| w.pod().resources.memory_limit = Some(300 * MI)).diagnose();
+    assert!(both.summary.contains("its memory limit of 256Mi"), "{}", both.summary);
+    assert!(
+        command(&both).contains(r#"{"resources":{"limits":{"memory":"428Mi"}},"containers":[{"name":"app","resources":{"limits":{"memory":"384Mi"}}}]}"#),
+        "{}",
+        command(&both)
+    );
 }
 
 #[test]

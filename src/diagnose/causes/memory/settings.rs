@@ -57,7 +57,7 @@ impl Runtime {
     }
 
     /// That share of a limit, in whole MiB.
-    fn part(self, limit: u64) -> u64 {
+    pub fn part(self, limit: u64) -> u64 {
         let bytes = match self {
             Self::Jvm | Self::Node | Self::DotNet => limit / 4 * 3,
             Self::Go => limit / 10 * 9,
@@ -85,7 +85,11 @@ pub struct Setting {
 impl Setting {
     /// `-Xmx2g in JAVA_OPTS`; a variable that is a size by itself only once.
     pub fn words(&self) -> String {
-        if self.text.starts_with(&self.place) { self.text.clone() } else { format!("{} in {}", self.text, self.place) }
+        match self.source {
+            Source::Log => format!("{}, as its log shows", self.text),
+            _ if self.text.starts_with(&self.place) => self.text.clone(),
+            _ => format!("{} in {}", self.text, self.place),
+        }
     }
 
     /// Whether it caps the heap (`-Xms` is only where it starts).
@@ -249,7 +253,7 @@ fn size(number: &str, suffix: &str, unit: Unit, limit: u64) -> Option<u64> {
     }
 }
 
-fn scale(suffix: &str) -> u64 {
+pub(super) fn scale(suffix: &str) -> u64 {
     match suffix.to_ascii_lowercase().as_str() {
         "k" => 1 << 10,
         "m" => 1 << 20,

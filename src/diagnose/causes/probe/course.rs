@@ -69,6 +69,7 @@ static READY: LazyLock<Regex> = LazyLock::new(|| {
         | \b(?:joined|assigned)\b.{0,30}\b(?:group|cluster|partitions?)\b | \bpartitions?\b.{0,20}\bassigned\b
         | \b(?:consuming|subscribed)\ (?:from|to|queue|topics?)\b
         | [\]:]\s+started\s*$
+        | \beverything\ is\ ready\b
         | \bup\ and\ running\b",
     )
     .expect("a valid pattern")
@@ -105,7 +106,8 @@ static NOT_OWN: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)(?:^|[\s/"'(=,@])(\[[0-9a-f:.]*\]|[\w.*-]*):{1,3}(\d{2,5})(?:\b|$)"#).expect("a valid pattern")
+    Regex::new(r#"(?i)(?:^|[\s/"'(=,@])(?:(?:tcp|udp)[46]?:(?://)?)?(\[[0-9a-f:.]*\]|[\w.*-]*):{1,3}(\d{2,5})(?:\b|$)"#)
+        .expect("a valid pattern")
 });
 
 static PORT: LazyLock<Regex> =
@@ -211,7 +213,12 @@ fn listens(line: &str) -> Vec<Listen> {
     };
     // The time of day before the words looks like an address: take what follows the word that tells.
     let said = LISTEN_LINE.find(line).map_or(line, |m| &line[m.start()..]);
-    let mut found: Vec<Listen> = ADDRESS.captures_iter(said).filter_map(|c| make(&c[1], &c[2])).collect();
+    // `tcp:127.0.0.1`: what goes on with a dot and a digit is no port, but the beginning of an address
+    let whole = |c: &regex::Captures| {
+        let rest = c.get(2).map_or("", |m| &said[m.end()..]);
+        !rest.strip_prefix('.').is_some_and(|r| r.starts_with(|d: char| d.is_ascii_digit()))
+    };
+    let mut found: Vec<Listen> = ADDRESS.captures_iter(said).filter(whole).filter_map(|c| make(&c[1], &c[2])).collect();
     found.extend(PORT.captures_iter(line).filter_map(|c| make("", &c[1])));
     found
 }

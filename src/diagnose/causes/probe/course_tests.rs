@@ -56,10 +56,13 @@ fn ports_are_read_with_their_hosts() {
         (r#"{"message":"Start listening on port 4448"}"#, "", 4448),
         ("Now listening on: http://[::]:8080", "::", 8080),
         (r#"level=info msg="Listening" address=:8443"#, "", 8443),
+        ("Serving probes on tcp:127.0.0.1:5555", "127.0.0.1", 5555),
+        ("listening on tcp://10.0.0.7:9000", "10.0.0.7", 9000),
     ] {
         let found = course(line, 200).listens;
         assert!(found.iter().any(|l| l.host == host && l.port == port), "{line}: {found:?}");
     }
+    assert_eq!(course("serving on tcp:127.0.0.1:5555", 9).listens.len(), 1);
     assert!(course("connected to redis:6379, listening for messages", 9).listens.is_empty());
 }
 

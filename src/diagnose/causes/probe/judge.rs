@@ -13,6 +13,10 @@ pub fn judge(kill: &Killed) -> Finding {
     if let Some(fault) = misconfigured::find(kill) {
         return misconfigured(kill, &fault);
     }
+    // up, and the file that its startup probe waits for is not there: no patience brings it
+    if kill.kill.kind == ProbeKind::Startup && kill.failure == Failure::FileAbsent && up == Some(true) {
+        return never_passes(kill);
+    }
     if kill.kill.kind == ProbeKind::Startup {
         return startup_failed(kill);
     }
@@ -76,7 +80,7 @@ pub(super) fn still(kill: &Killed) -> String {
 
 pub(super) fn last_line(kill: &Killed, mut finding: Finding) -> Finding {
     if let Some(m) = &kill.course.last {
-        if finding.evidence.iter().any(|e| e.detail == m.line) {
+        if finding.evidence.iter().any(|e| e.detail.split_whitespace().eq(m.line.split_whitespace())) {
             return finding;
         }
         finding.evidence.push(Evidence::new(Source::Log, m.line.clone()));

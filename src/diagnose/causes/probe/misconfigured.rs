@@ -36,6 +36,7 @@ pub fn port(kill: &Killed) -> Option<u16> {
 pub fn find(kill: &Killed) -> Option<Fault> {
     let asks = super::words::cut(kill.kill.text(), 160);
     let fault = match kill.failure {
+        Failure::ToolMissing if unset(kill).is_some() => variable(unset(kill).unwrap_or_default(), &asks),
         Failure::ToolMissing => Fault::new(
             format!("its command is not in the image ({asks})"),
             "Call a tool that is in the image, or use an httpGet, tcpSocket or grpc probe, which the kubelet runs itself.",
@@ -67,10 +68,13 @@ pub fn find(kill: &Killed) -> Option<Fault> {
             format!("the path wants credentials (HTTP {code})"),
             "Ask a path that needs no login, or send the header it wants (httpGet.httpHeaders).",
         ),
-        Failure::Status(400) if is_tls(kill) => Fault::new(
-            "it asks an HTTPS port in plain HTTP (HTTP 400)",
-            "Set scheme: HTTPS in the probe's httpGet (the kubelet does not verify the certificate).",
-        ),
+        Failure::Status(400) if is_tls(kill) => Fault {
+            line: says_tls(kill),
+            ..Fault::new(
+                "it asks an HTTPS port in plain HTTP (HTTP 400)",
+                "Set scheme: HTTPS in the probe's httpGet (the kubelet does not verify the certificate).",
+            )
+        },
         Failure::Status(400 | 421) => bad_request(kill),
         Failure::Refused | Failure::Unknown => return address(kill),
         _ => return None,
@@ -133,9 +137,51 @@ fn is_tls(kill: &Killed) -> bool {
     let ProbeAction::Http { port: text, scheme, .. } = &kill.probe.action else { return false };
     let number = port(kill);
     scheme != "HTTPS"
-        && (text.contains("https") || matches!(number, Some(443 | 6443 | 8443 | 9443)) || {
+        && (says_tls(kill).is_some() || text.contains("https") || matches!(number, Some(443 | 6443 | 8443 | 9443)) || {
             kill.course.listens.iter().any(|l| Some(l.port) == number && l.line.to_lowercase().contains("https"))
         })
+}
+
+/// What a server of TLS says of a client that speaks plain HTTP: Go, nginx, OpenSSL.
+fn says_tls(kill: &Killed) -> Option<String> {
+    const WORDS: &[&str] = &[
+        "first record does not look like a tls handshake",
+        "http request to an https",
+        "plain http request was sent to https",
+        "ssl routines::http request",
+        "ssl: http_request",
+        "[ssl: http_request]",
+        "not an ssl/tls record",
+    ];
+    let says = |l: &&str| {
+        let lower = l.to_lowercase();
+        WORDS.iter().any(|w| lower.contains(w))
+    };
+    let line = kill.case.crash_log()?.text.lines().rev().take(400).find(says)?;
+    Some(super::words::cut(line, 300))
+}
+
+/// The name in `$(NAME)` of an exec probe's command that its shell took for a command and did not find.
+fn unset<'a>(kill: &'a Killed) -> Option<&'a str> {
+    let ProbeAction::Exec(command) = &kill.probe.action else { return None };
+    let names = command.iter().flat_map(|c| c.split("$(").skip(1)).filter_map(|rest| Some(rest.split_once(')')?.0));
+    let variable =
+        |n: &&str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let text = kill.kill.text();
+    names
+        .filter(variable)
+        .find(|n| text.contains(&format!("{n}: not found")) || text.contains(&format!("{n}: command not found")))
+}
+
+fn variable(name: &str, asks: &str) -> Fault {
+    Fault::new(
+        format!(
+            "$({name}) in its command is no variable that the kubelet could put in, so the shell runs {name} as a command ({asks})"
+        ),
+        format!(
+            "Give the container an env {name} (the pod's address: valueFrom.fieldRef status.podIP), and write ${{{name}}} in the probe's command, which its shell puts in: the kubelet replaces $({name}) in a probe only where env gives a literal value."
+        ),
+    )
 }
 
 /// Refused: is it that the program listens elsewhere?

@@ -8,15 +8,17 @@ pub mod beside;
 mod course;
 mod failure;
 mod judge;
+#[cfg(test)]
+mod log_tests;
 mod misconfigured;
 #[cfg(test)]
 mod tests;
 mod throttle;
 
 use crate::diagnose::facts::{Log, LogSlot, Probe, ProbeAction, Terminated};
-use crate::diagnose::log::{Concept, Weight};
+use crate::diagnose::log::{self, Concept, Weight};
 use crate::diagnose::stop::{self, ProbeKill};
-use crate::diagnose::{Basis, Case, Evidence, Finding, Source, words};
+use crate::diagnose::{Basis, Case, Evidence, Finding, Source, Target, words};
 
 use course::Course;
 use failure::Failure;
@@ -161,7 +163,18 @@ impl Killed<'_> {
     fn dependency(&self) -> Option<&str> {
         const NETWORK: &[Concept] =
             &[Concept::CannotConnect, Concept::NameNotResolved, Concept::AuthRefused, Concept::CertificateInvalid];
-        self.case.log().failures.iter().find(|f| NETWORK.contains(&f.concept)).map(|f| f.quote.as_str())
+        let other = |f: &&log::Failure| NETWORK.contains(&f.concept) && !self.is_itself(f);
+        self.case.log().failures.iter().find(other).map(|f| f.quote.as_str())
+    }
+
+    /// Its own health check, or a port of its own: at the loopback, so that no other service is meant.
+    fn is_itself(&self, failure: &log::Failure) -> bool {
+        let local = |t: &&Target| t.host == "localhost" || t.host == "::1" || t.host.starts_with("127.");
+        let Some(peer) = failure.target.as_ref().filter(local) else { return false };
+        let quote = failure.quote.to_ascii_lowercase();
+        let checks =
+            ["/health", "/livez", "/readyz", "/ready", "/live", "healthcheck"].iter().any(|w| quote.contains(w));
+        checks || self.case.container.ports.iter().any(|p| Some(p.number) == peer.port)
     }
 
     /// The seconds from start to "up" of the run that is going on now, where its log tells.

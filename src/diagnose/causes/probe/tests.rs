@@ -6,7 +6,8 @@ use crate::diagnose::facts::{Port, Probe, ProbeAction, State};
 use crate::diagnose::testing::{World, at};
 use crate::diagnose::{Confidence, Diagnosis, Reason};
 
-const REFUSED: &str = "Get \"http://10.0.0.1:8080/healthz\": dial tcp 10.0.0.1:8080: connect: connection refused";
+pub(super) const REFUSED: &str =
+    "Get \"http://10.0.0.1:8080/healthz\": dial tcp 10.0.0.1:8080: connect: connection refused";
 const TIMEOUT: &str =
     "Get \"http://10.0.0.1:8080/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
 
@@ -23,7 +24,7 @@ fn http() -> Probe {
 }
 
 /// Killed by its liveness probe at second `kill`, gone at `kill + 30`.
-fn killed(kill: i64, said: &str) -> World {
+pub(super) fn killed(kill: i64, said: &str) -> World {
     World::new()
         .crashed(137, "Error", kill + 30)
         .with(|w| w.container().liveness = Some(http()))

@@ -1,8 +1,12 @@
 //! DependencyUnavailable: another service could not be reached: refused, not resolved, timed out.
 
 use super::{Told, named, said, tell};
+use crate::diagnose::facts::Terminated;
 use crate::diagnose::log::{Concept, Failure};
 use crate::diagnose::{Case, Finding, Reason, Source, Target};
+
+/// A run of this many seconds shows that the way to the peer was open.
+const LONG: i64 = 600;
 
 /// Advice for a peer that is only late.
 pub(in crate::diagnose) const LATER: &str =
@@ -53,9 +57,17 @@ fn advice(case: &Case, failure: &Failure, peer: Option<&str>, told: Told) -> Tol
         return told.advise("A socket file is there only where its server runs and its folder is mounted: mount it (hostPath for one of the node), and check that the node has that server: nodes with containerd have no Docker.");
     }
     if is_api_server(failure) {
+        let overloaded =
+            "If it comes and goes, the API server or etcd is overloaded or restarting: look at their pods and logs.";
+        // what could reach it for long has a way to it
+        if case.crash().and_then(Terminated::ran_for).is_some_and(|s| s >= LONG) {
+            return told
+                .advise(overloaded)
+                .advise("It had worked until then. If other pods on its node cannot reach the API server either, it is that node's network: look at its CNI and kube-proxy pods.");
+        }
         return told
             .advise("Other pods on the same node tell whether it is the node's network: look at its CNI and kube-proxy pods, and at NetworkPolicies that forbid the way to the API server.")
-            .advise("If it comes and goes, the API server or etcd is overloaded or restarting: look at their pods and logs.");
+            .advise(overloaded);
     }
     let host = failure.target.as_ref().map_or("", |t| t.host.as_str());
     let (service, ns) = match service(host, ns) {

@@ -10,9 +10,27 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::DiskFull, words)
 }
 
+/// Where the line gives a path that begins nowhere (`pg_wal/…`), or none: the one claim that the container mounts.
+fn only_claim<'a>(case: &Case<'a>, failure: &Failure) -> Option<&'a Mount> {
+    let elsewhere = failure.subject.as_deref().is_some_and(|p| p.starts_with('/'))
+        || ["shared memory", "/dev/shm", "shm_open", "shmget", "/tmp"].iter().any(|w| failure.quote.contains(w));
+    let claim = |m: &&Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::Claim { .. }));
+    let bounded = |m: &Mount| {
+        matches!(
+            case.pod.volume(&m.volume).map(|v| &v.source),
+            Some(VolumeSource::EmptyDir { size_limit: Some(_), .. })
+        )
+    };
+    let mounts = &case.container.mounts;
+    let mut claims = mounts.iter().filter(claim);
+    let first = claims.next().filter(|_| !elsewhere && !mounts.iter().any(bounded))?;
+    claims.all(|m| m.volume == first.volume).then_some(first)
+}
+
 fn words(case: &Case, failure: &Failure) -> Told {
     let told = Told::new(format!("no space is left for {} ({})", named(failure, "what it writes"), said(failure)));
-    let mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
+    let named_mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
+    let mount = named_mount.or_else(|| only_claim(case, failure));
     let claim = mount.and_then(|m| match &case.pod.volume(&m.volume)?.source {
         VolumeSource::Claim { name, .. } => Some(name.as_str()),
         _ => None,

@@ -104,7 +104,9 @@ fn finding(case: &Case, reason: Reason, failure: &Failure, first: bool, told: To
     let confidence = match basis {
         Basis::Explained | Basis::Stated if told.certain => Confidence::Certain,
         Basis::Explained | Basis::Stated => Confidence::Likely,
-        _ if first && failure.weight > Weight::Hint && basis == Basis::Inferred => Confidence::Likely,
+        _ if (first || is_hard(reason)) && failure.weight > Weight::Hint && basis == Basis::Inferred => {
+            Confidence::Likely
+        }
         _ => Confidence::Possible,
     };
     let mut found =
@@ -131,8 +133,9 @@ fn basis(case: &Case, reason: Reason, failure: &Failure, first: bool) -> Basis {
     let peer =
         matches!(reason, Reason::DependencyUnavailable | Reason::DependencyAuthFailed | Reason::CertificateInvalid);
     if stop::probe_kill(case).is_some() {
-        // a start that hangs on a peer explains why the probe failed; other errors of a program that ran on do not
-        return if first && peer { Basis::Inferred } else { Basis::Symptom };
+        // a start that hangs on a peer, or a program that the system refuses threads or space, explains why the probe failed;
+        // other errors of a program that ran on do not
+        return if (first && peer) || is_hard(reason) { Basis::Inferred } else { Basis::Symptom };
     }
     let killed = matches!(crash.exit_code, 137 | 143);
     match failure.weight {
@@ -140,6 +143,11 @@ fn basis(case: &Case, reason: Reason, failure: &Failure, first: bool) -> Basis {
         Weight::Terminal | Weight::Error if first || failure.weight == Weight::Terminal => Basis::Inferred,
         _ => Basis::Symptom,
     }
+}
+
+/// The system refused what no program can do without: whoever is killed by a probe meanwhile was killed for that.
+fn is_hard(reason: Reason) -> bool {
+    matches!(reason, Reason::ProcessLimitExceeded | Reason::DiskFull)
 }
 
 /// `Exits 1 after 2 s`.

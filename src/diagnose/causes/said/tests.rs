@@ -192,6 +192,18 @@ fn a_reference_that_nothing_fills_is_a_missing_variable() {
 }
 
 #[test]
+fn the_only_claim_is_what_is_full_where_no_path_is_given() {
+    let claim = || crate::diagnose::facts::VolumeSource::Claim { name: "data-0".into(), read_only: false };
+    let full = |line: &str| {
+        let world = mounted("/var/lib/db", claim()).log(line);
+        world.diagnose().evidence.iter().any(|e| e.detail.contains("/var/lib/db"))
+    };
+    assert!(full("FATAL:  could not write to file \"pg_wal/xlogtemp.95\": No space left on device\n"));
+    assert!(full("OSError: [Errno 28] No space left on device\n"));
+    assert!(!full("FATAL: cannot write /tmp/x: No space left on device\n"));
+}
+
+#[test]
 fn a_bounded_volume_is_the_first_to_be_full() {
     let small = crate::diagnose::facts::VolumeSource::EmptyDir { memory: true, size_limit: Some(8 << 20) };
     let world = mounted("/data", small).log("OSError: [Errno 28] No space left on device\n");

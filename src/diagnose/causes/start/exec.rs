@@ -17,7 +17,9 @@ use crate::diagnose::{Basis, Case, Confidence, Evidence, Finding, Reason, Source
 /// What stands between quotes after `exec:`, or the path of `stat`/`mkdir`/`mounting ... at`.
 static SUBJECT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        r#"to rootfs at \\?"([^"\\]+)"#,
+        r#"to rootfs at \\*"([^"\\]+)"#,
+        // docker until 17.x names the folder of the container's root file system as well, and escapes thrice
+        r#"to rootfs \\*"[^"\\]*\\*" at \\*"(?:/[^"\\]*?/(?:merged|rootfs|mnt/[0-9a-f]+))?(/[^"\\]+)"#,
         r#"chdir to cwd \(\\?"([^"\\]+)"#,
         r"chdir to `([^`]+)`",
         r#"unknown capability(?: to (?:add|drop))?:? \\?"?(\w+)"#,
@@ -75,7 +77,7 @@ fn read(case: &Case, said: &Said) -> Option<Finding> {
     let named = subject.map(|s| format!("\"{}\"", cut(s, 120)));
     let means = match &named {
         Some(n) => shape.means.replace("{}", n),
-        None => shape.means.replace(" {}", "").replace("{} ", ""),
+        None => shape.means.replace(" at {}", "").replace(" {}", "").replace("{} ", ""),
     };
     let means = means.replace("{why}", &cut(stated::innermost(said.text), 160));
     // `command: ["python3 app.py"]` asks for a program with a blank in its name.

@@ -19,7 +19,8 @@ pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding
         m.volume != mount.volume
             && mount.path.strip_prefix(m.path.trim_end_matches('/')).is_some_and(|r| r.len() > 1 && r.starts_with('/'))
     };
-    if let Some(around) = case.container.mounts.iter().find(inside) {
+    let around = case.container.mounts.iter().find(inside);
+    if let Some(around) = around {
         let text = format!("volumeMount {}: mountPath: {}", around.volume, around.path);
         finding = finding.evidence(Evidence::new(Source::PodSpec, text));
         finding.summary =
@@ -29,6 +30,7 @@ pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding
     let (kind, source) = match &volume.source {
         VolumeSource::ConfigMap(s) => ("ConfigMap", s),
         VolumeSource::Secret(s) => ("Secret", s),
+        VolumeSource::EmptyDir { .. } => return made_a_folder(finding, mount, sub, around),
         _ => return finding,
     };
     let read = case.cluster.config(kind, &case.pod.namespace, &source.name).and_then(|c| c.keys.as_ref());
@@ -58,6 +60,16 @@ pub fn explain(case: &Case, path: Option<&str>, mut finding: Finding) -> Finding
     finding = finding.evidence(Evidence::new(Source::Config, format!("keys: {has}")).of(place));
     let near = near::hint(sub, &paths);
     first(finding, format!("Name a key of {object} as subPath (it has {has}), or add {sub} to it.{near}"))
+}
+
+/// An emptyDir has no file of that name unless something wrote it first: the kubelet makes a directory for the subPath.
+fn made_a_folder(finding: Finding, mount: &Mount, sub: &str, around: Option<&Mount>) -> Finding {
+    let has = around.map_or_else(String::new, |a| format!(" (volume {} is mounted around it already)", a.volume));
+    let text = format!(
+        "Leave the mount at {} out{has}, or let an init container write {sub} into volume {} first: it is an emptyDir, in which the kubelet makes a directory for a subPath that is not there.",
+        mount.path, mount.volume
+    );
+    first(finding, text)
 }
 
 /// The mount that hides the image's folder in which the program at `path` should be: of a volume that cannot hold a program
@@ -154,6 +166,37 @@ mod tests {
             world.diagnose().reason
         };
         assert_eq!((reason(false), reason(true)), (Reason::MountPathConflict, Reason::EntrypointNotFound));
+    }
+
+    #[test]
+    fn dockers_old_words_name_the_place_inside_the_container() {
+        let quote = r#"\\\\\\\""#;
+        let root = "/var/lib/docker/overlay2/9250b991/merged";
+        let message = format!(
+            "oci runtime error: container_linux.go:247: starting container process caused \"rootfs_linux.go:53: mounting {quote}/var/lib/kubelet/pods/x/volume-subpaths/net/app/1{quote} to rootfs {quote}{root}{quote} at {quote}{root}/etc/net/conf.json{quote} caused {quote}not a directory{quote}\""
+        );
+        let found = World::new().waiting("RunContainerError", &message).with(|w| {
+            let source = VolumeSource::EmptyDir { memory: false, size_limit: None };
+            w.pod().volumes.push(PodVolume { name: "net".into(), source });
+            for (volume, path, sub) in [("cfg", "/etc/net", None), ("net", "/etc/net/conf.json", Some("conf.json"))] {
+                let sub_path = sub.map(str::to_owned);
+                w.container().mounts.push(Mount {
+                    volume: volume.into(),
+                    path: path.into(),
+                    sub_path,
+                    read_only: false,
+                });
+            }
+        });
+        let found = found.diagnose();
+        assert_eq!(found.reason, Reason::MountPathConflict);
+        assert!(found.summary.contains("at \"/etc/net/conf.json\""), "{}", found.summary);
+        assert!(found.summary.contains("lies inside volume cfg"), "{}", found.summary);
+        assert!(
+            found.remediation[0].text.contains("Leave the mount at /etc/net/conf.json out"),
+            "{:?}",
+            found.remediation
+        );
     }
 
     #[test]

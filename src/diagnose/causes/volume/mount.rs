@@ -35,6 +35,8 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
     (&["failed to resolve server"], "the storage server's name does not resolve on the node", "The node resolves it, not the cluster's DNS: use an address or a name that nodes know."),
     (&["rpc.statd"], "NFS locking does not work on the node", "Start rpc-statd on the node, or mount with nolock or nfsvers=4."),
     (&["protocol not supported"], "server and node agree on no protocol version", "Set the version in mountOptions (nfsvers=…, vers=…)."),
+    (&["volumemode block", "volumemounts"], "the claim is a raw device (volumeMode: Block), and volumeMounts wants a file system", "List it under volumeDevices (with devicePath) in place of volumeMounts, or make the claim anew with volumeMode: Filesystem."),
+    (&["volumemode filesystem", "volumedevices"], "the claim holds a file system (volumeMode: Filesystem), and volumeDevices wants a raw device", "List it under volumeMounts in place of volumeDevices, or make the claim anew with volumeMode: Block."),
     (&["fsck"], "the file system check found errors", "Look at the device from a rescue pod, after a snapshot; repair it with fsck there."),
     (&["structure needs cleaning"], "the file system on the device is damaged", "Repair it with fsck or xfs_repair, after a snapshot."),
     (&["already mounted or mount point busy"], "the device or mount point is busy on the node", "See what holds it on the node (an earlier mount, multipathd)."),
@@ -81,7 +83,18 @@ pub fn examine(case: &Case) -> Vec<Finding> {
 
 fn is_generic(text: &str) -> bool {
     let lower = text.to_lowercase();
-    GENERIC.iter().any(|g| lower.starts_with(g))
+    GENERIC.iter().any(|g| lower.starts_with(g)) && named_reason(text).is_none()
+}
+
+/// The reason behind the lists of a sentence that otherwise only tells of the wait:
+/// `…, unattached volumes=[disk]: volume disk has volumeMode Block, but is specified in volumeMounts`.
+fn named_reason(text: &str) -> Option<&str> {
+    const WAIT: &[&str] =
+        &["timed out waiting", "timeout expired waiting", "context deadline exceeded", "error processing pvc"];
+    let (lists, why) = text.rsplit_once("]: ")?;
+    let lower = why.to_lowercase();
+    let told = lists.contains("volumes=[") && !why.trim().is_empty() && !WAIT.iter().any(|w| lower.contains(w));
+    told.then_some(why.trim())
 }
 
 /// Whether another rule, or time, takes care of it.
@@ -156,6 +169,9 @@ fn finding(case: &Case, said: &Said, other: Option<&Said>) -> Finding {
 
 /// What stands behind `MountVolume.SetUp failed for volume "x" : `, and the innermost rpc error of that.
 fn inner(text: &str) -> &str {
+    if let Some(why) = named_reason(text) {
+        return why;
+    }
     let rest = text.split_once("\" : ").or_else(|| text.split_once("\": ")).map_or(text, |(_, rest)| rest);
     let rest = rest.rsplit_once(" desc = ").map_or(rest, |(_, rest)| rest);
     let output = ["Output: ", "with out: "].iter().find_map(|w| Some(rest.split_once(w)?.1)).unwrap_or(rest);

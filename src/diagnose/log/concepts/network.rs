@@ -426,12 +426,21 @@ pub(super) const ROWS: &[Row] = &[
     strong(
         CannotConnect,
         "the database system is",
-        r"the database system is (?:starting up|shutting down|in recovery)",
+        r"the database system is (?:starting up|shutting down|in recovery|not (?:yet )?accepting connections)",
     ),
+    strong(CannotConnect, "57p0", r"\b(?:code|sqlstate)\b\W{1,4}57P0[123]\b"),
     strong(CannotConnect, "server closed the connection unexpectedly", ""),
     strong(CannotConnect, "lost connection to", ""),
     strong(CannotConnect, "server has gone away", ""),
     strong(CannotConnect, "connection is not available, request timed out", ""),
+    // a pool that cannot be filled even at the start
+    strong(CannotConnect, "pool initialization incomplete", ""),
+    strong(
+        CannotConnect,
+        "failed to initialize pool",
+        r"failed to initialize pool:? .{0,40}(?:timed? ?out|refused|unreachable)",
+    ),
+    weak(CannotConnect, "pooltimeout", r"\bPoolTimeout: couldn't get a connection"),
     strong(CannotConnect, "can't reach database server at", r"database server at `?(?<host>[\w.\-]+)`?:`?(?<port>\d+)"),
     strong(CannotConnect, "nobrokersavailable", ""),
     strong(

@@ -10,6 +10,11 @@ pub(super) const ROWS: &[Row] = &[
     // -- processes, threads, descriptors
     strong(ProcessLimit, "unable to create", r"unable to create (?:new )?(?:native )?thread"),
     strong(ProcessLimit, "pthread_create failed", ""),
+    strong(
+        ProcessLimit,
+        "pthread_create",
+        r"pthread_create(?:\(\))?:? .{0,20}(?:\(11\b|temporarily unavailable|eagain)",
+    ),
     strong(ProcessLimit, "can't start new thread", ""),
     strong(ProcessLimit, "failed to create new os thread", ""),
     strong(ProcessLimit, "newosproc", ""),

@@ -46,6 +46,9 @@ pub(super) const HARMLESS: &[Row] = &[
     wrapper("backtrace:", r"backtrace:\s*$"),
     // told by the exit code, 132
     harmless("illegal instruction", r"^(?:.*\d+ )?illegal instruction"),
+    // pg_isready about a socket's folder: the server of this very container
+    harmless("no response", r"(?:^|\s)/[\w./\-]*:\d+ - no response"),
+    harmless("rejecting connections", r"(?:^|\s)/[\w./\-]*:\d+ - rejecting connections"),
     harmless("waited for", r"due to client-side throttling"),
 ];
 

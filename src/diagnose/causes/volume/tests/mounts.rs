@@ -43,6 +43,22 @@ fn one_pod_only() {
 }
 
 #[test]
+fn a_reason_behind_the_lists_of_a_wait_is_told() {
+    let of = |why: &str| {
+        let message = format!(
+            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data kube-api-access-x]: {why}"
+        );
+        self::world().event("FailedMount", &message, 10).diagnose()
+    };
+    let found = of("volume data has volumeMode Block, but is specified in volumeMounts");
+    assert!(found.summary.contains("raw device"), "{}", found.summary);
+    assert!(found.remediation[0].text.contains("volumeDevices"), "{:?}", found.remediation);
+    let found = of("failed to get Plugin from volumeSpec for volume \"data\": no volume plugin matched");
+    assert!(found.summary.contains("no volume plugin matched"), "{}", found.summary);
+    assert!(of("timed out waiting for the condition").summary.contains("no event says why"));
+}
+
+#[test]
 fn mounts_that_fail_and_why() {
     for (message, words) in [
         (

@@ -117,6 +117,11 @@ fn misfit(case: &Case, claim: &Claim) -> Option<(String, Vec<Evidence>)> {
         let wants = if class.is_empty() { "it has no class".to_owned() } else { format!("it wants class {class}") };
         return Some((format!("{wants}, the existing volume {} has {have}", v.name), shown(&all)));
     }
+    // A class was meant to make one, and none of those that there are is the default: that comes before any volume's size.
+    let classes = &case.cluster.storage_classes;
+    if claim.class.is_none() && !classes.is_empty() && !classes.iter().any(|c| c.default) {
+        return None;
+    }
     let free = keep(&same_class, is_free);
     if free.is_empty() {
         // The one that would do, were it free; a claim without a class may never have been meant for any of them.

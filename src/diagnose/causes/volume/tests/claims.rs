@@ -162,6 +162,10 @@ fn no_default_class_and_no_provisioner() {
         claim_event(with_claim(held(UNBOUND), claim(None)), "FailedBinding", NONE).with(|w| w.cluster.volumes.push(v))
     };
     expect(&classless(held_by_bank(50)), Reason::NoMatchingVolume, &["names no class"]);
+    let small = |w: World| w.with(|w| w.cluster.storage_classes.push(class("nfs", "nfs.example")));
+    let free = Volume { class: None, ..volume("pv-1", 50) };
+    expect(&classless(free.clone()), Reason::NoMatchingVolume, &["pv-1 has 50Gi"]);
+    expect(&small(classless(free)), Reason::NoMatchingVolume, &["names no class", "nfs"]);
     expect(&classless(held_by_bank(200)), Reason::NoMatchingVolume, &["is taken by bank/data"]);
     // It got the default class later: the event is history.
     let later = claim_event(with_claim(held(UNBOUND), claim(Some("nfs"))), "FailedBinding", NONE)

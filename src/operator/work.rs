@@ -21,6 +21,8 @@ use crate::report::resource::Verdict;
 
 /// Seconds for which a closer look at a crash holds for crashes that look alike.
 const CLOSER_LOOK_EVERY: i64 = 300;
+/// The same, where it is about a peer with which nothing was found to be wrong. (The kubelet's back-off soon makes crashes rarer.)
+const OPEN_LOOK_EVERY: i64 = 25;
 
 /// A piece of work.
 #[derive(Debug)]
@@ -83,6 +85,8 @@ pub struct Deeper {
     /// The better verdict, where there was one.
     better: Option<Verdict>,
     at: Timestamp,
+    /// It is about a peer, and nothing was found to be wrong with it.
+    open: bool,
 }
 
 impl Deeper {
@@ -92,12 +96,15 @@ impl Deeper {
             at,
             first: (first.reason.clone(), first.confidence.clone()),
             better: Some(second).filter(|s| *s != first).cloned(),
+            open: second.reason == "DependencyUnavailable" && second.root_cause.is_none(),
         }
     }
 
-    /// What stands behind a crash is looked at every few minutes, not at each crash.
+    /// What stands behind a crash is looked at every few minutes, not at each crash. A peer with which nothing was wrong is looked
+    /// at again sooner: one that crashes itself is called ready in between, until the kubelet and the endpoints say otherwise.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        now.as_second() - self.at.as_second() < CLOSER_LOOK_EVERY
+        let lasts = if self.open { OPEN_LOOK_EVERY } else { CLOSER_LOOK_EVERY };
+        now.as_second() - self.at.as_second() < lasts
     }
 
     /// Whether it began with such a verdict.
@@ -262,6 +269,9 @@ mod tests {
         assert_eq!(deeper.again(&verdict("A", "2 times")), verdict("A", "because of b"));
         assert!(deeper.began_with(&verdict("A", "2 times")) && !deeper.began_with(&verdict("C", "2 times")));
         assert!(deeper.is_fresh(at(299)) && !deeper.is_fresh(at(300)));
+        let peer = verdict("DependencyUnavailable", "refused");
+        let nobody = Deeper::new(&peer, &peer, at(0));
+        assert!(nobody.is_fresh(at(24)) && !nobody.is_fresh(at(25)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Resources, RestartPolicy, Timestamp};
+use super::{Container, Mount, Resources, RestartPolicy, Timestamp};
 
 /// The object that a user edits: the top of the controller chain (Deployment, CronJob, ...), or the bare pod itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +178,22 @@ pub enum VolumeSource {
 }
 
 impl VolumeSource {
+    /// The name of the PersistentVolumeClaim, where it is one.
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Claim { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The bound of an emptyDir that has one, bytes.
+    pub fn size_limit(&self) -> Option<u64> {
+        match self {
+            Self::EmptyDir { size_limit, .. } => *size_limit,
+            _ => None,
+        }
+    }
+
     /// The ConfigMap or Secret behind it: its kind, and how it is used.
     pub fn keyed(&self) -> Option<(&'static str, &KeyedSource)> {
         match self {
@@ -227,6 +243,11 @@ impl Pod {
     /// A volume by name.
     pub fn volume(&self, name: &str) -> Option<&PodVolume> {
         self.volumes.iter().find(|v| v.name == name)
+    }
+
+    /// What a mount of one of its containers shows.
+    pub fn mounted(&self, mount: &Mount) -> Option<&VolumeSource> {
+        self.volume(&mount.volume).map(|v| &v.source)
     }
 
     /// A condition by type.

@@ -49,7 +49,9 @@ impl Incident {
     pub fn forget_replaced(&mut self, now: Timestamp, times: Times) -> Vec<String> {
         let over = |p: &PodState| p.replaced && !p.in_trouble(now, times);
         let gone: Vec<String> = self.pods.iter().filter(|(_, p)| over(p)).map(|(uid, _)| uid.clone()).collect();
-        self.pods.retain(|uid, _| !gone.contains(uid));
+        for uid in &gone {
+            self.pods.remove(uid);
+        }
         gone
     }
 

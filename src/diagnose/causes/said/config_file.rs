@@ -30,7 +30,7 @@ fn missing(case: &Case, failure: &Failure) -> Told {
             .advise(format!("Put {path} into the image, or mount it from a ConfigMap or Secret; check that the path the program looks at is the one that is mounted."));
     };
     let told = told.evidence(Source::PodSpec, place::describe(case, mount));
-    if let Some(VolumeSource::EmptyDir { .. }) = case.pod.volume(&mount.volume).map(|v| &v.source) {
+    if let Some(VolumeSource::EmptyDir { .. }) = case.pod.mounted(mount) {
         return of_empty(case, mount, told);
     }
     if place::kind_of(case, mount) != Place::Config {

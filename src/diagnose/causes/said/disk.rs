@@ -10,20 +10,21 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     tell(case, Reason::DiskFull, words)
 }
 
+fn claim_of<'a>(case: &Case<'a>, mount: &Mount) -> Option<&'a str> {
+    case.pod.mounted(mount)?.claim()
+}
+
+fn bound_of(case: &Case, mount: &Mount) -> Option<u64> {
+    case.pod.mounted(mount)?.size_limit()
+}
+
 /// Where the line gives a path that begins nowhere (`pg_wal/…`), or none: the one claim that the container mounts.
 fn only_claim<'a>(case: &Case<'a>, failure: &Failure) -> Option<&'a Mount> {
     let elsewhere = failure.subject.as_deref().is_some_and(|p| p.starts_with('/'))
         || ["shared memory", "/dev/shm", "shm_open", "shmget", "/tmp"].iter().any(|w| failure.quote.contains(w));
-    let claim = |m: &&Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::Claim { .. }));
-    let bounded = |m: &Mount| {
-        matches!(
-            case.pod.volume(&m.volume).map(|v| &v.source),
-            Some(VolumeSource::EmptyDir { size_limit: Some(_), .. })
-        )
-    };
     let mounts = &case.container.mounts;
-    let mut claims = mounts.iter().filter(claim);
-    let first = claims.next().filter(|_| !elsewhere && !mounts.iter().any(bounded))?;
+    let mut claims = mounts.iter().filter(|m| claim_of(case, m).is_some());
+    let first = claims.next().filter(|_| !elsewhere && !mounts.iter().any(|m| bound_of(case, m).is_some()))?;
     claims.all(|m| m.volume == first.volume).then_some(first)
 }
 
@@ -31,28 +32,17 @@ fn words(case: &Case, failure: &Failure) -> Told {
     let told = Told::new(format!("no space is left for {} ({})", named(failure, "what it writes"), said(failure)));
     let named_mount = failure.subject.as_deref().and_then(|p| place::mount_of(case, p));
     let mount = named_mount.or_else(|| only_claim(case, failure));
-    let claim = mount.and_then(|m| match &case.pod.volume(&m.volume)?.source {
-        VolumeSource::Claim { name, .. } => Some(name.as_str()),
-        _ => None,
-    });
+    let claim = mount.and_then(|m| claim_of(case, m));
     let told = match mount {
         Some(m) => told.evidence(Source::PodSpec, place::describe(case, m)),
         None => told,
     };
     // Where the path is not told: a volume that is bounded is the first to be full.
-    let bounded = |m: &&Mount| {
-        matches!(
-            case.pod.volume(&m.volume).map(|v| &v.source),
-            Some(VolumeSource::EmptyDir { size_limit: Some(_), .. })
-        )
-    };
-    let small = mount.into_iter().chain(&case.container.mounts).find(bounded);
-    if let (None, Some(small)) = (claim, small)
-        && let Some(VolumeSource::EmptyDir { memory, size_limit: Some(limit) }) =
-            case.pod.volume(&small.volume).map(|v| &v.source)
-    {
-        let kind = if *memory { "emptyDir in memory" } else { "emptyDir" };
-        let limit = words::bytes(*limit);
+    let small = mount.into_iter().chain(&case.container.mounts).find_map(|m| Some((m, bound_of(case, m)?)));
+    if let (None, Some((small, limit))) = (claim, small) {
+        let memory = matches!(case.pod.mounted(small), Some(VolumeSource::EmptyDir { memory: true, .. }));
+        let kind = if memory { "emptyDir in memory" } else { "emptyDir" };
+        let limit = words::bytes(limit);
         return told
             .evidence(Source::PodSpec, format!("volume {} ({kind}) has sizeLimit {limit} and is mounted at {}", small.volume, small.path))
             .advise(format!("Raise the sizeLimit of {limit} of volume {} (what lies in memory counts against the memory limit), or find what fills {}.", small.volume, small.path));

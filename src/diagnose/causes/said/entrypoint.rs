@@ -11,6 +11,17 @@ pub fn examine(case: &Case) -> Vec<Finding> {
     found
 }
 
+/// What to do about a script whose first line is no `#!` line.
+pub(in crate::diagnose::causes) fn name_its_interpreter(script: &str) -> String {
+    format!(
+        "Begin it with `#!/bin/sh` (no blank or empty line before it), or call it through its interpreter: command: [\"sh\", \"{script}\"]."
+    )
+}
+
+/// What speaks against it.
+pub(in crate::diagnose::causes) const OR_ANOTHER_CPU: &str =
+    "an image for another CPU gives the same message: its interpreter cannot run either";
+
 fn with_command(case: &Case, told: Told) -> Told {
     let line = case.container.command_line().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
@@ -39,9 +50,7 @@ fn not_executable(case: &Case, failure: &Failure) -> Told {
             "{what} is a script without a first line that names its interpreter ({})",
             said(failure)
         ));
-        return with_command(case, told)
-            .advise(format!("Begin it with `#!/bin/sh` (no blank or empty line before it), or call it through its interpreter: command: [\"sh\", \"{what}\"]."))
-            .but("an image for another CPU gives the same message: its interpreter cannot run either");
+        return with_command(case, told).advise(name_its_interpreter(&what)).but(OR_ANOTHER_CPU);
     }
     with_command(case, Told::new(format!("{what} may not be executed ({})", said(failure)))).advise(format!(
         "Give it the x bit in the image (RUN chmod +x {what}) or in the volume (defaultMode: 0755), or call it through its interpreter (sh {what})."

@@ -1,7 +1,7 @@
 //! UnhandledException: the program ended by an exception, panic or error of its own that has no more specific reason.
 
 use super::{Told, place, said, tell};
-use crate::diagnose::facts::{Mount, VolumeSource};
+use crate::diagnose::facts::VolumeSource;
 use crate::diagnose::log::{Concept, Failure, message};
 use crate::diagnose::{Case, Finding, Reason, Source, words};
 
@@ -71,15 +71,7 @@ fn is_disk_error(line: &str) -> bool {
 
 /// Data on a volume that gives errors.
 fn unreadable(case: &Case, line: &str) -> Told {
-    let claims: Vec<&str> = case
-        .container
-        .mounts
-        .iter()
-        .filter_map(|m| match &case.pod.volume(&m.volume)?.source {
-            VolumeSource::Claim { name, .. } => Some(name.as_str()),
-            _ => None,
-        })
-        .collect();
+    let claims: Vec<&str> = case.container.mounts.iter().filter_map(|m| case.pod.mounted(m)?.claim()).collect();
     let place = match claims.as_slice() {
         [one] => format!("PersistentVolumeClaim {one}"),
         _ => "its volume".to_owned(),
@@ -94,11 +86,10 @@ fn unreadable(case: &Case, line: &str) -> Told {
 
 /// The claims on which the data may lie.
 fn claims(case: &Case, told: Told) -> Told {
-    let claim = |m: &&Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::Claim { .. }));
     case.container
         .mounts
         .iter()
-        .filter(claim)
+        .filter(|m| case.pod.mounted(m).and_then(VolumeSource::claim).is_some())
         .take(3)
         .fold(told, |told, mount| told.evidence(Source::PodSpec, place::describe(case, mount)))
 }

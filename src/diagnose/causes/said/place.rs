@@ -49,7 +49,7 @@ pub(super) fn is_token(path: &str) -> bool {
 }
 
 pub(in crate::diagnose::causes) fn kind_of(case: &Case, mount: &Mount) -> Place {
-    match case.pod.volume(&mount.volume).map(|v| &v.source) {
+    match case.pod.mounted(mount) {
         Some(VolumeSource::ConfigMap(_) | VolumeSource::Secret(_) | VolumeSource::Projected(_)) => Place::Config,
         Some(VolumeSource::Other(kind)) if kind == "downwardAPI" || kind == "serviceAccountToken" => Place::Config,
         _ => Place::Volume,
@@ -58,7 +58,7 @@ pub(in crate::diagnose::causes) fn kind_of(case: &Case, mount: &Mount) -> Place 
 
 /// `ConfigMap web-config mounted at /etc/web`, for evidence.
 pub(in crate::diagnose::causes) fn describe(case: &Case, mount: &Mount) -> String {
-    let source = match case.pod.volume(&mount.volume).map(|v| &v.source) {
+    let source = match case.pod.mounted(mount) {
         Some(VolumeSource::ConfigMap(c)) => format!("ConfigMap {}", c.name),
         Some(VolumeSource::Secret(s)) => format!("Secret {}", s.name),
         Some(VolumeSource::Claim { name, .. }) => format!("PersistentVolumeClaim {name}"),
@@ -148,6 +148,6 @@ pub(super) fn is_device(path: &str) -> bool {
 
 /// Whether the container sees the node's devices at that path: by a hostPath over it, or since it is privileged.
 pub(super) fn sees_devices(case: &Case, path: &str) -> bool {
-    let host = |m: &Mount| matches!(case.pod.volume(&m.volume).map(|v| &v.source), Some(VolumeSource::HostPath { .. }));
+    let host = |m: &Mount| matches!(case.pod.mounted(m), Some(VolumeSource::HostPath { .. }));
     case.container.security.privileged == Some(true) || mount_of(case, path).is_some_and(host)
 }

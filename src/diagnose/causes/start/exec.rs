@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{image, mount, shapes};
-use crate::diagnose::causes::said::place;
+use crate::diagnose::causes::said::{entrypoint, place};
 use crate::diagnose::facts::State;
 use crate::diagnose::stated::{self, Said};
 use crate::diagnose::words::{self, cut};
@@ -127,8 +127,8 @@ fn without_interpreter(case: &Case, path: &str) -> Finding {
         Basis::Stated,
         format!("{name} cannot start: {path} is a script without a first line that names its interpreter."),
     )
-    .advise(format!("Begin it with `#!/bin/sh` (no blank or empty line before it), or call it through its interpreter: command: [\"sh\", \"{path}\"]."))
-    .but("an image for another CPU gives the same message: its interpreter cannot run either")
+    .advise(entrypoint::name_its_interpreter(path))
+    .but(entrypoint::OR_ANOTHER_CPU)
 }
 
 /// CreateContainerConfigError: the kubelet has not asked the runtime yet.
